@@ -37,6 +37,8 @@ export const modelSchema = z.strictObject({
   gradientCalls: positive,
   /** What mixes tokens: attention, or a SwiGLU over the sequence (TRM's mlp_t). */
   mixer: z.enum(["attention", "tokens"]),
+  /** The inner width of the SwiGLU over the sequence; 0 with attention. */
+  mixerWidth: count,
   /** Positions: RoPE over the flat sequence, RoPE over rows and columns, a learned table, or none. */
   positions: z.enum(["rope", "rope2d", "learned", "none"]),
   /** The base of RoPE's wavelengths. */
@@ -68,6 +70,7 @@ export const modelSchema = z.strictObject({
   if (c.gradientCalls > c.hCycles * (c.lCycles + 1)) {
     problem("gradientCalls", "must be at most the number of calls in a segment");
   }
+  if ((c.mixer === "attention") !== (c.mixerWidth === 0)) problem("mixerWidth", "must be 0 exactly with attention");
   if (c.conditioning === "prefix" && c.puzzleWidth > c.prefix * c.width) {
     problem("puzzleWidth", "must be at most prefix times width");
   }
@@ -124,6 +127,7 @@ const official = {
   shared: false,
   gradientCalls: 2,
   mixer: "attention",
+  mixerWidth: 0,
   positions: "rope",
   ropeBase: 10000,
   epsilon: 1e-5,

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { defineOperation, run } from "./operation.ts";
+import { defineOperation, recording, run } from "./operation.ts";
 
 /** Rotations of each position, f32[T, K] each, halves repeated: the rotate-half convention. */
 export interface Rotary {
@@ -23,7 +23,7 @@ export interface Rotary {
  */
 export function attention(qkv: tf.Tensor, { cos, sin }: Rotary, heads: number): tf.Tensor {
   const [output, logSumExp] = run("Attention", { qkv, cos, sin }, { heads });
-  if (tf.engine().state.gradientDepth === 0) logSumExp.dispose();
+  if (!recording()) logSumExp.dispose();
   return output;
 }
 
@@ -31,7 +31,7 @@ export function attention(qkv: tf.Tensor, { cos, sin }: Rotary, heads: number): 
 function splitHeads(packed: tf.Tensor, parts: number, heads: number): tf.Tensor4D[] {
   const [B, T, wide] = packed.shape;
   const K = wide / parts / heads;
-  return tf.unstack<tf.Tensor4D>(tf.transpose(tf.reshape(packed, [B, T, parts, heads, K]), [2, 0, 3, 1, 4]));
+  return tf.unstack(tf.transpose(tf.reshape(packed, [B, T, parts, heads, K]), [2, 0, 3, 1, 4])) as tf.Tensor4D[];
 }
 
 /** c tensors [B, N, T, K] -> [B, T, c·N·K] */

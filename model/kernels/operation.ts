@@ -55,6 +55,26 @@ export function run(name: string, inputs: Inputs, attributes: Attributes = {}): 
   return Array.isArray(outputs) ? outputs : [outputs];
 }
 
+/** Whether tfjs is writing operations down for a gradient. */
+export function recording(): boolean {
+  const { gradientDepth, kernelDepth } = tf.engine().state;
+  return gradientDepth > 0 && kernelDepth === 0;
+}
+
+/**
+ * Runs `f` unrecorded, inside or outside a gradient: what it returns is a constant. tfjs has no stopGradient; it records nothing while it
+ * believes itself inside a kernel.
+ */
+export function withoutGradient<T extends tf.TensorContainer>(f: () => T): T {
+  const { state } = tf.engine();
+  state.kernelDepth++;
+  try {
+    return tf.tidy(f);
+  } finally {
+    state.kernelDepth--;
+  }
+}
+
 /** An operation's composition in stock operations, run directly; for judging kernels. */
 export function compose(name: string, inputs: Inputs, attributes: Attributes = {}): tf.Tensor[] {
   const outputs: tf.Tensor[] = [];

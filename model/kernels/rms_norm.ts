@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { defineOperation, run, shared } from "./operation.ts";
+import { defineOperation, recording, run, shared } from "./operation.ts";
 
 /**
  * y = h / √(mean(h²) + ε) over the last axis, where h = x + residual.
@@ -15,7 +15,7 @@ import { defineOperation, run, shared } from "./operation.ts";
  */
 export function rmsNorm(x: tf.Tensor, residual: tf.Tensor, epsilon: number): tf.Tensor {
   const [y, inverse] = run("RmsNorm", { x, residual }, { epsilon });
-  if (tf.engine().state.gradientDepth === 0) inverse.dispose();
+  if (!recording()) inverse.dispose();
   return y;
 }
 

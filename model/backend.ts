@@ -1,0 +1,93 @@
+/**
+ * Where the network runs: a GPU through Deno's WebGPU, or the processor. Nothing happens on import.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { registerCompositions } from "./kernels/operation.ts";
+import "./kernels/adam.ts";
+import "./kernels/attention.ts";
+import "./kernels/correct_tokens.ts";
+import "./kernels/cross_entropy.ts";
+import "./kernels/neighbour_shift.ts";
+import "./kernels/rms_norm.ts";
+import "./kernels/swiglu.ts";
+import "./kernels/token_embedding.ts";
+
+/** What may be asked for: `auto` takes a real GPU, else the processor; `stock` is unaided tfjs on the processor, for comparison. */
+export type BackendName = "auto" | "webgpu" | "cpu" | "stock";
+
+/** What was chosen. */
+export interface Backend {
+  /** The backend that runs. */
+  name: "webgpu" | "cpu" | "stock";
+  /** One line for people: what was chosen and why. */
+  description: string;
+}
+
+/** Adapters that are processors in disguise. */
+const SOFTWARE = /llvmpipe|swiftshader|software|basic render|lavapipe/i;
+
+async function requestAdapter(): Promise<GPUAdapter | undefined> {
+  // Deno may lack navigator.gpu altogether (edge), or find no driver.
+  return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
+}
+
+function adapterName({ info }: GPUAdapter): string {
+  return info.description || info.device || info.vendor || "unnamed adapter";
+}
+
+/** tfjs asks for features in a way that some adapters refuse and never for the adapter's own limits; so the device is made here. */
+async function startWebGpu(adapter: GPUAdapter): Promise<void> {
+  const wanted: GPUFeatureName[] = ["shader-f16", "subgroups" as GPUFeatureName, "timestamp-query"];
+  const { limits } = adapter;
+  const device = await adapter.requestDevice({
+    requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
+    requiredLimits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+      maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    },
+  });
+  tf.removeBackend("webgpu");
+  tf.registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info), 5);
+  // Small tensors would silently be computed on the processor, and tests would judge the wrong kernels.
+  tf.env().set("WEBGPU_CPU_FORWARD", false);
+  await tf.setBackend("webgpu");
+  await tf.ready();
+}
+
+/**
+ * Chooses and starts a backend.
+ *
+ * @throws {Error} when `webgpu` is asked for and there is no adapter
+ */
+export async function startBackend(name: BackendName = "auto"): Promise<Backend> {
+  tf.enableProdMode();
+  if (name === "auto" || name === "webgpu") {
+    const adapter = await requestAdapter();
+    const software = adapter !== undefined && (SOFTWARE.test(adapterName(adapter)) || adapter.info.isFallbackAdapter);
+    if (adapter && (name === "webgpu" || !software)) {
+      await startWebGpu(adapter);
+      registerCompositions("webgpu");
+      return {
+        name: "webgpu",
+        description: `webgpu: ${adapterName(adapter)}${software ? " (a processor, not a GPU: slow)" : ""}`,
+      };
+    }
+    if (name === "webgpu") {
+      throw new Error(
+        "Cannot start webgpu: no adapter found; install a Vulkan driver (software: mesa-vulkan-drivers libvulkan1) or use --backend cpu",
+      );
+    }
+  }
+  await tf.setBackend("cpu");
+  await tf.ready();
+  registerCompositions("cpu");
+  return { name: name === "stock" ? "stock" : "cpu", description: "cpu: stock tfjs" };
+}

@@ -1,0 +1,203 @@
+/**
+ * The paper: one segment of a hierarchical reasoning model. Knows no puzzles, no losses and no halting.
+ *
+ * B batch · S grid tokens · P puzzle prefix · T = P+S · D width · N heads · K head width · F feed-forward width · V vocabulary
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { type ModelConfig, segmentCalls } from "./config.ts";
+import { attention, type Rotary } from "./kernels/attention.ts";
+import { neighbourShift } from "./kernels/neighbour_shift.ts";
+import { rmsNorm } from "./kernels/rms_norm.ts";
+import { swiGlu } from "./kernels/swiglu.ts";
+import { tokenEmbedding } from "./kernels/token_embedding.ts";
+import type { Network, Parameters } from "./parameters.ts";
+
+/** What a network is shown. */
+export interface ModelInput {
+  /** i32[B, S] */
+  tokens: tf.Tensor;
+  /** The puzzles' rows, f32[B, puzzleWidth]. */
+  rows: tf.Tensor;
+  /** With `roles`: which token each token is shown as, i32[B, V]. */
+  shown?: tf.Tensor;
+  /** With `roles`: 1 for tokens whose own role may matter, f32[B, V]. */
+  roles?: tf.Tensor;
+  /** With `roles`: the dihedral transform of each sample, i32[B, 1]. */
+  dihedral?: tf.Tensor;
+}
+
+/** The recurrent state, f32[B, T, D] each. */
+export interface State {
+  /** The high level; the answer is read from it. */
+  zH: tf.Tensor;
+  /** The low level, where there is one. */
+  zL?: tf.Tensor;
+}
+
+/** What the recurrence works on: the embedded input, and each sample's token vectors where samples differ in them. */
+export interface Embedded {
+  /** x̃, f32[B, T, D] */
+  x: tf.Tensor;
+  /** With `roles`: f32[B, V, D] */
+  vectors?: tf.Tensor;
+  /** The positions' rotations; its tensors belong to {@link rotary}'s cache. */
+  rotary: Rotary;
+  /** The side of the canvas. */
+  side: number;
+}
+
+/** y = x Wᵀ over the last axis; W f32[out, in] */
+export function linear(x: tf.Tensor, W: tf.Tensor): tf.Tensor {
+  const into = x.shape[x.rank - 1]!;
+  const flat = tf.matMul(tf.reshape(x, [-1, into]), W as tf.Tensor2D, false, true);
+  return tf.reshape(flat, [...x.shape.slice(0, -1), W.shape[0]!]);
+}
+
+/**
+ * Rotations of T = P + S positions, f32[T, K] each (official models/layers.py, RotaryEmbedding). `rope` counts the flat sequence from the
+ * first puzzle token on; `rope2d` turns half the channels by the row and half by the column and leaves the prefix unturned.
+ */
+export function rotary(config: ModelConfig, S: number): Rotary {
+  const { prefix: P, headWidth: K, positions, ropeBase: base } = config;
+  const [T, half, side] = [P + S, K / 2, Math.round(Math.sqrt(S))];
+  const angle = (t: number, i: number): number => {
+    if (positions === "rope") return t * base ** (-i / half);
+    if (positions !== "rope2d" || t < P) return 0;
+    const [row, column] = [Math.floor((t - P) / side), (t - P) % side];
+    return i < half / 2 ? row * base ** (-i / (half / 2)) : column * base ** (-(i - half / 2) / (half / 2));
+  };
+  const table = (f: (angle: number) => number) =>
+    tf.tensor2d(Float32Array.from({ length: T * K }, (_, j) => f(Math.fround(angle(Math.floor(j / K), j % half)))), [
+      T,
+      K,
+    ]);
+  return { cos: table(Math.cos), sin: table(Math.sin) };
+}
+
+/**
+ * x̃: the input embedding, prefix first.
+ *
+ * With `prefix` (official hrm_act_v1.py, _input_embeddings): token vectors and the puzzle's row, padded with zeros to P·D, times √D; with
+ * learned positions (e + p)/√2 first. With `roles`: e_c = E[π(c)] + m_c R[c], plus row, column and dihedral vectors; registers in front.
+ */
+export function embed(parameters: Parameters, input: ModelInput, config: ModelConfig, rotations: Rotary): Embedded {
+  const { width: D, prefix: P, puzzleWidth, vocabulary: V } = config;
+  const [B, S] = input.tokens.shape as [number, number];
+  const side = Math.round(Math.sqrt(S));
+  if (config.conditioning === "prefix") {
+    let x = tokenEmbedding(input.tokens, parameters.embed_tokens);
+    if (P) {
+      const padded = puzzleWidth < P * D
+        ? tf.pad(input.rows as tf.Tensor2D, [[0, 0], [0, P * D - puzzleWidth]])
+        : input.rows;
+      x = tf.concat([tf.reshape(padded, [B, P, D]), x], 1);
+    }
+    if (config.positions === "learned") x = tf.mul(tf.add(x, parameters.positions), Math.SQRT1_2);
+    return { x: tf.mul(x, Math.sqrt(D)), rotary: rotations, side };
+  }
+  const part = (from: number, count: number) =>
+    tf.reshape(tf.slice(input.rows, [0, from * D], [B, count * D]), [B, count, D]);
+  const roles = tf.mul(part(0, V), tf.expandDims(input.roles!, -1));
+  const vectors = tf.add(tokenEmbedding(input.shown!, parameters.embed_tokens), roles);
+  let x = tf.add(tokenEmbedding(input.tokens, vectors), tokenEmbedding(input.dihedral!, part(V, 8)));
+  if (config.gridPositions) {
+    const rows = tf.expandDims(tf.slice(parameters.rows, [0, 0], [side, D]), 1);
+    const columns = tf.expandDims(tf.slice(parameters.columns, [0, 0], [side, D]), 0);
+    x = tf.add(x, tf.reshape(tf.add(rows, columns), [S, D]));
+  }
+  if (P) x = tf.concat([part(V + 8, P), x], 1);
+  return { x, vectors, rotary: rotations, side };
+}
+
+/** Post-norm block: h ← rms(h + Mixer(h)); h ← rms(h + SwiGLU(h)). */
+function block(h: tf.Tensor, parameters: Parameters, name: string, config: ModelConfig, embedded: Embedded): tf.Tensor {
+  const weight = (part: string) => parameters[`${name}.${part}`];
+  const mlp = (u: tf.Tensor, prefix: string) =>
+    linear(swiGlu(linear(u, weight(`${prefix}gate_up`))), weight(`${prefix}down`));
+  if (config.mixer === "attention") {
+    const mixed = attention(linear(h, weight("qkv")), embedded.rotary, config.heads);
+    h = rmsNorm(h, linear(mixed, weight("o")), config.epsilon);
+  } else {
+    // The norm runs over the sequence here: the official code normalises before it transposes back.
+    const turned = tf.transpose(h, [0, 2, 1]);
+    h = tf.transpose(rmsNorm(turned, mlp(turned, "mixer."), config.epsilon), [0, 2, 1]);
+  }
+  const u = config.neighbourShift ? neighbourShift(h, embedded.side, config.prefix) : h;
+  return rmsNorm(h, mlp(u, ""), config.epsilon);
+}
+
+/** One call of a network: the blocks on z plus what is injected. */
+function level(
+  z: tf.Tensor,
+  injections: tf.Tensor[],
+  parameters: Parameters,
+  name: "H" | "L",
+  config: ModelConfig,
+  embedded: Embedded,
+): tf.Tensor {
+  let h = injections.reduce((sum, injection) => tf.add(sum, injection), z);
+  const network = config.shared ? "L" : name;
+  const layers = network === "L" ? config.lLayers : config.hLayers;
+  for (let i = 0; i < layers; i++) h = block(h, parameters, `${network}.${i}`, config, embedded);
+  return h;
+}
+
+/** z_L ← L(z_L + (z_H + x̃)), or z_H ← H(z_H + z_L), or, without a low level, z_H ← H(z_H + x̃). */
+function call(
+  name: "H" | "L",
+  { zH, zL }: State,
+  parameters: Parameters,
+  config: ModelConfig,
+  embedded: Embedded,
+): State {
+  if (name === "L") return { zH, zL: level(zL!, [tf.add(zH, embedded.x)], parameters, "L", config, embedded) };
+  return { zH: level(zH, [zL ?? embedded.x], parameters, "H", config, embedded), zL };
+}
+
+/** The calls of a segment that carry no gradient. Returns fresh tensors. */
+export function settle(parameters: Parameters, state: State, embedded: Embedded, config: ModelConfig): State {
+  const calls = segmentCalls(config).slice(0, -config.gradientCalls);
+  let current: State = { zH: tf.clone(state.zH), zL: state.zL && tf.clone(state.zL) };
+  for (const name of calls) {
+    const next = tf.tidy(() =>
+      call(name, current, parameters, config, embedded) as unknown as tf.NamedTensorMap
+    ) as unknown as State;
+    if (next.zH !== current.zH) current.zH.dispose();
+    if (next.zL !== current.zL) current.zL?.dispose();
+    current = next;
+  }
+  return current;
+}
+
+/** The calls of a segment that carry gradient: HRM's one-step approximation, TRM's last cycle, or all. */
+export function step(parameters: Parameters, state: State, embedded: Embedded, config: ModelConfig): State {
+  return segmentCalls(config).slice(-config.gradientCalls).reduce(
+    (current, name) => call(name, current, parameters, config, embedded),
+    state,
+  );
+}
+
+/** Logits of the grid tokens, f32[B, S, V]. With `roles`, 2 (W z)·e_c / √D: the answer needs no un-permuting. */
+export function answer(parameters: Parameters, zH: tf.Tensor, embedded: Embedded, config: ModelConfig): tf.Tensor {
+  const { prefix: P, width: D } = config;
+  const [B, T] = zH.shape;
+  const z = P ? tf.slice(zH, [0, P, 0], [B, T! - P, D]) : zH;
+  if (config.conditioning === "prefix") return linear(z, parameters.lm_head);
+  return tf.matMul(tf.mul(linear(z, parameters.readout), 2 / Math.sqrt(D)), embedded.vectors!, false, true);
+}
+
+/** Q values of halting and continuing, f32[B, 2], read from the first position. */
+export function haltValues(parameters: Parameters, zH: tf.Tensor): tf.Tensor {
+  const [B, , D] = zH.shape;
+  const first = tf.reshape(tf.slice(zH, [0, 0, 0], [B, 1, D!]), [B, D!]);
+  return tf.add(linear(first, parameters["q_head.weight"]), parameters["q_head.bias"]);
+}
+
+/** A fresh state of B rows: the initial vectors at every position. */
+export function initialState({ config, buffers }: Network, B: number, S: number): State {
+  const tile = (vector: tf.Tensor) =>
+    tf.tidy(() => tf.tile(tf.reshape(vector, [1, 1, config.width]), [B, config.prefix + S, 1]));
+  return { zH: tile(buffers.H_init), zL: buffers.L_init && tile(buffers.L_init) };
+}
