@@ -145,7 +145,7 @@ function level(
 }
 
 /** z_L ← L(z_L + (z_H + x̃)), or z_H ← H(z_H + z_L), or, without a low level, z_H ← H(z_H + x̃). */
-function call(
+export function call(
   name: "H" | "L",
   { zH, zL }: State,
   parameters: Parameters,

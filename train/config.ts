@@ -1,0 +1,174 @@
+/**
+ * How a network is trained: one record, checked, that travels inside the checkpoint. Knows no tensors.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { type ModelConfig, modelSchema, type Preset, presets } from "../model/config.ts";
+
+const rate = z.number().min(0);
+const decay = z.number().min(0).max(1);
+
+/** The schema of {@link TrainingConfig}: an unknown key is an error. */
+export const trainingSchema = z.strictObject({
+  /** B, rows in a batch. */
+  batchSize: z.int().min(1),
+  /** How a puzzle is identified: each augmentation has a row of its own (HRM), or a task has one and is told the augmentation. */
+  identity: z.enum(["augmentation", "task"]),
+  /** Distinct augmentations of each task, the original included. */
+  augmentations: z.int().min(1),
+  /** The marking of the canvas: end-of-grid tokens as HRM has them, or one token for everything outside the grid. */
+  marking: z.enum(["eos", "outside"]),
+  /** The loss' likelihood. */
+  likelihood: z.enum(["stablemax", "softmax"]),
+  /** The rule of the dense parameters. */
+  rule: z.enum(["atan2", "adamw"]),
+  /** η, the dense parameters' highest learning rate. */
+  learningRate: rate,
+  /** Steps over which the rate rises from 0; below 1, a fraction of all steps. */
+  warmup: rate,
+  /** The rate at the end of the cosine, as a fraction of the highest; 1: constant (official). */
+  finalRate: decay,
+  /** Decay of the first moment. */
+  beta1: decay,
+  /** Decay of the second moment. */
+  beta2: decay,
+  /** Decoupled weight decay of the dense parameters. */
+  weightDecay: rate,
+  /** Whether embeddings and positions decay, too (official: everything does). */
+  decayEmbeddings: z.boolean(),
+  /** The rule of the puzzle table: the gradient's sign (official) or AdamW. */
+  puzzleRule: z.enum(["sign", "adamw"]),
+  /** The puzzle table's highest learning rate. */
+  puzzleLearningRate: rate,
+  /** Decoupled weight decay of the rows that a batch touches. */
+  puzzleWeightDecay: rate,
+  /** The largest norm of all gradients together; 0: unlimited (official). */
+  clipNorm: rate,
+  /** Decay of the parameters' moving average, with which puzzles are answered; 0: none. */
+  ema: decay,
+  /** Whether a young average follows the parameters closely: decay at most (1+t)/(10+t). */
+  emaRamp: z.boolean(),
+  /** The probability that a row must go on for a random number of segments (official 0.1). */
+  exploration: decay,
+  /** The Q target of continuing is computed at every n-th step (official 1; the ARC Prize analysis 4). */
+  targetEvery: z.int().min(1),
+});
+
+/** How a network is trained; see {@link trainingSchema} for what each value means. */
+export type TrainingConfig = z.infer<typeof trainingSchema>;
+
+/** Everything about a run that changes its result, seed included. */
+export const configSchema = z.strictObject({
+  model: modelSchema,
+  training: trainingSchema,
+  /** All randomness comes from here. */
+  seed: z.int(),
+});
+
+/** Everything about a run that changes its result. */
+export type Config = z.infer<typeof configSchema>;
+
+const officialTraining: TrainingConfig = {
+  batchSize: 768,
+  identity: "augmentation",
+  augmentations: 1000,
+  marking: "eos",
+  likelihood: "stablemax",
+  rule: "atan2",
+  learningRate: 1e-4,
+  warmup: 2000,
+  finalRate: 1,
+  beta1: 0.9,
+  beta2: 0.95,
+  weightDecay: 0.1,
+  decayEmbeddings: true,
+  puzzleRule: "sign",
+  puzzleLearningRate: 1e-2,
+  puzzleWeightDecay: 0.1,
+  clipNorm: 0,
+  ema: 0,
+  emaRamp: false,
+  exploration: 0.1,
+  targetEvery: 1,
+};
+
+/** The official recipe at a size that learns on a small machine: higher rates, short warm-up, an average for answering. */
+const smallTraining: TrainingConfig = {
+  ...officialTraining,
+  batchSize: 32,
+  augmentations: 300,
+  learningRate: 1e-3,
+  warmup: 0.02,
+  puzzleLearningRate: 1e-2,
+  ema: 0.99,
+  emaRamp: true,
+};
+
+const loopTraining: TrainingConfig = {
+  ...officialTraining,
+  batchSize: 8,
+  identity: "task",
+  augmentations: 1,
+  marking: "outside",
+  likelihood: "softmax",
+  rule: "adamw",
+  learningRate: 3e-3,
+  warmup: 0.05,
+  finalRate: 0.05,
+  weightDecay: 0.05,
+  decayEmbeddings: false,
+  puzzleRule: "adamw",
+  puzzleLearningRate: 9e-3,
+  puzzleWeightDecay: 0.01,
+  clipNorm: 1,
+  ema: 0.98,
+  emaRamp: true,
+  exploration: 0,
+};
+
+/** Training recipes by the preset's name. */
+export const recipes: Record<Preset, TrainingConfig> = {
+  arc: officialTraining,
+  mini: smallTraining,
+  trm: smallTraining,
+  transformer: smallTraining,
+  loop: loopTraining,
+};
+
+/** What may be written in a configuration file: any part of a {@link Config}, on top of a preset. */
+export interface ConfigOverrides {
+  /** Values of {@link ModelConfig}. */
+  model?: Partial<ModelConfig>;
+  /** Values of {@link TrainingConfig}. */
+  training?: Partial<TrainingConfig>;
+  /** The seed. */
+  seed?: number;
+}
+
+/**
+ * The configuration of a preset on a canvas, with overrides.
+ *
+ * @throws {Error} naming each wrong or unknown key
+ */
+export function makeConfig(preset: Preset, side: number, overrides: ConfigOverrides = {}): Config {
+  const { model, training, seed = 0, ...unknown } = overrides;
+  return parseConfig({
+    model: { ...presets[preset]({ side }), ...model },
+    training: { ...recipes[preset], ...training },
+    seed,
+    ...unknown,
+  });
+}
+
+/**
+ * Checks a configuration.
+ *
+ * @throws {Error} naming each wrong or unknown key
+ */
+export function parseConfig(value: unknown): Config {
+  const result = configSchema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => `${path.join(".") || "configuration"}: ${message}`);
+  throw new Error(`Cannot use configuration: ${problems.join("; ")}`);
+}
