@@ -62,8 +62,8 @@ export function haltAfter(
 export interface Thought {
   /** Logits of the answer, f32[S · V]. */
   logits: Float32Array;
-  /** The probability, in the network's own view, that the answer is right; where it learned none, the mean probability of its tokens. */
-  halt: number;
+  /** The probability, in the network's own view, that the answer is right; absent where halting is not learned. */
+  halt?: number;
   /** Segments spent. */
   segments: number;
   /** With `trace`: the tokens after each segment. */
@@ -89,18 +89,6 @@ export function argMax(logits: Float32Array, vocabulary: number): Uint8Array {
   });
 }
 
-/** The mean probability (softmax) of the answered tokens, geometric. */
-function meanProbability(logits: Float32Array, vocabulary: number): number {
-  const S = logits.length / vocabulary;
-  let sum = 0;
-  for (let s = 0; s < S; s++) {
-    const row = logits.subarray(s * vocabulary, (s + 1) * vocabulary);
-    const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
-    sum -= Math.log(row.reduce((total, x) => total + Math.exp(x - top), 0));
-  }
-  return Math.exp(sum / S);
-}
-
 function gatherRows(tensor: tf.Tensor | undefined, rows: number[]): tf.Tensor | undefined {
   return tensor && tf.gather(tensor, tf.tensor1d(rows, "int32"));
 }
@@ -124,7 +112,7 @@ export async function think(network: Network, input: ModelInput, options: ThinkO
   }) as { x: tf.Tensor; vectors?: tf.Tensor };
   let state = initialState(network, B, S);
   const side = Math.round(Math.sqrt(S));
-  const thoughts: Thought[] = rows.map(() => ({ logits: new Float32Array(0), halt: 0, segments: 0, trace: [] }));
+  const thoughts: Thought[] = rows.map(() => ({ logits: new Float32Array(0), segments: 0, trace: [] }));
   for (let segment = 1; segment <= maxSegments && rows.length; segment++) {
     const current = { ...embedded, rotary: rotations, side };
     const settled = settle(parameters, state, current, config);
@@ -146,7 +134,7 @@ export async function think(network: Network, input: ModelInput, options: ThinkO
         if (trace) thoughts[row].trace.push(argMax(own, V));
         if (!done[i]) return;
         thoughts[row].logits = own;
-        thoughts[row].halt = q ? 1 / (1 + Math.exp(-q[2 * i])) : meanProbability(own, V);
+        if (q) thoughts[row].halt = 1 / (1 + Math.exp(-q[2 * i]));
         thoughts[row].segments = segment;
       });
     }
