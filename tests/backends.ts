@@ -1,0 +1,40 @@
+/**
+ * One test body on every backend. A missing GPU is seen in the count of ignored tests; with HRM_REQUIRE_GPU=1 it fails.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { type Backend, startBackend } from "../model/backend.ts";
+
+const adapter = await navigator.gpu?.requestAdapter();
+const required = Deno.env.get("HRM_REQUIRE_GPU") === "1";
+
+const started = new Map<string, { backend: Backend; registered: string }>();
+
+/** Starts a backend once and selects it; a second device would not see the first one's tensors. */
+async function select(name: "cpu" | "webgpu"): Promise<Backend> {
+  let known = started.get(name);
+  if (!known) {
+    const backend = await startBackend(name);
+    started.set(name, known = { backend, registered: tf.getBackend() });
+  }
+  await tf.setBackend(known.registered);
+  return known.backend;
+}
+
+/**
+ * Registers a test for each backend, named `name [cpu]` and `name [webgpu]`. The latter is ignored without an adapter, but fails if
+ * HRM_REQUIRE_GPU=1.
+ */
+export function eachBackend(name: string, test: (backend: Backend) => void | Promise<void>): void {
+  for (const backend of ["cpu", "webgpu"] as const) {
+    Deno.test({
+      name: `${name} [${backend}]`,
+      ignore: backend === "webgpu" && !adapter && !required,
+      // A device outlives the test that first asks for it.
+      sanitizeOps: false,
+      sanitizeResources: false,
+      fn: async () => await test(await select(backend)),
+    });
+  }
+}
