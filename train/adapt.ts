@@ -1,0 +1,169 @@
+/**
+ * Learning one unseen task from its own demonstrations, on a copy of a network, within a budget. Knows no HTTP and no files.
+ *
+ * @module
+ */
+import { createSampler, type Puzzle } from "../arc/dataset.ts";
+import { createRandom } from "../arc/random.ts";
+import { sizeRule, taskCanvas } from "../arc/size.ts";
+import type { Task } from "../arc/task.ts";
+import type { Canvas } from "../arc/tokens.ts";
+import { copyNetwork, initialise, initialRow, type Network } from "../model/parameters.ts";
+import type { Config } from "./config.ts";
+import { type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
+import { PuzzleTable } from "./puzzle_table.ts";
+import { createTrainingState, disposeTrainingState, trainStep } from "./step.ts";
+
+/** How much an adaptation may cost; the first bound that is reached ends it. */
+export interface Budget {
+  /** Wall-clock seconds, guessing included. */
+  seconds?: number;
+  /** Steps of training; with these alone the result is decided by the seed. */
+  steps?: number;
+}
+
+/** What an adaptation starts from. */
+export interface Prior {
+  /** A trained network, left as it is; without one the adaptation starts from nothing. */
+  network?: Network;
+  /** Its puzzle table; a new puzzle starts as the mean of its rows. */
+  table?: PuzzleTable;
+  /** How it was, and is, trained. */
+  config: Config;
+}
+
+/** How to adapt. */
+export interface AdaptOptions {
+  /** What it may cost. */
+  budget: Budget;
+  /** Views guessed from at each snapshot. */
+  views: number;
+  /** All randomness comes from here. */
+  seed: number;
+  /** Segments of thought for each guess; the configuration's own number if not given. */
+  maxSegments?: number;
+  /** Aborting ends the adaptation at the next step; what was guessed so far stands. */
+  signal?: AbortSignal;
+  /** Called after every step. */
+  onStep?: (progress: AdaptProgress) => void;
+}
+
+/** How far an adaptation has come. */
+export interface AdaptProgress {
+  /** Steps made. */
+  steps: number;
+  /** The part of the budget that is spent, 0 … 1. */
+  spent: number;
+  /** The answers' loss of the step, a mean over rows. */
+  loss: number;
+  /** The part of the step's rows that were answered exactly. */
+  exact: number;
+}
+
+/** What an adaptation found. */
+export interface Adaptation {
+  /** Guesses at each test input, pooled over the snapshots. */
+  guesses: ExplainedGuess[][];
+  /** Steps of training made. */
+  steps: number;
+  /** Loss and exactness along the way, some fifty points. */
+  curve: AdaptProgress[];
+}
+
+/** Where in the schedule guesses are taken and pooled. */
+const SNAPSHOTS = [0.75, 0.9, 1];
+
+/**
+ * Trains a copy of the prior on the task's augmented demonstrations and guesses at its test inputs.
+ *
+ * @throws {Error} when the budget has no bound
+ */
+export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Promise<Adaptation> {
+  const { budget, seed, signal, onStep } = options;
+  if (!budget.seconds && !budget.steps) throw new Error("Cannot adapt: the budget needs seconds or steps");
+  const started = performance.now();
+  const { config } = prior;
+  const { training } = config;
+  const random = createRandom(seed).fork("adapt");
+  const canvas = taskCanvas(task, training.marking);
+  const sampler = createSampler([{ task, pairs: task.train, rule: sizeRule(task.train) }], {
+    batchSize: training.batchSize,
+    canvas,
+    identity: training.identity,
+    augmentations: Math.min(training.augmentations, 64),
+    seed,
+  });
+  const model = { ...config.model, tokens: canvas.side ** 2 };
+  const network = prior.network ? { ...copyNetwork(prior.network), config: model } : initialise(model, random);
+  const table = freshTable(sampler.rows, prior, random);
+  const state = createTrainingState(network, table, config);
+  const marks = [...SNAPSHOTS];
+  const guesses: ExplainedGuess[][] = task.test.map(() => []);
+  const curve: AdaptProgress[] = [];
+  const puzzles = sampler.puzzles;
+  const spent = () =>
+    Math.max(
+      budget.seconds ? (performance.now() - started) / 1000 / budget.seconds : 0,
+      budget.steps ? state.steps / budget.steps : 0,
+    );
+  // Guessing takes time, too: its cost, once known, is kept back from the training's share.
+  let reserve = 0;
+  try {
+    while (marks.length) {
+      const progress = Math.min(1, spent() / (1 - reserve));
+      const stopped = signal?.aborted === true;
+      if (progress >= marks[0] || stopped) {
+        if (stopped && guesses[0].length) break;
+        // A late start leaves time for the last snapshot only.
+        while (marks.length > 1 && progress >= marks[1]) marks.shift();
+        const before = spent();
+        const found = await guessNow(state, task, puzzles, canvas, config, options);
+        found.forEach((own, test) => guesses[test].push(...own));
+        if (!budget.steps) reserve = Math.min(0.5, reserve + (spent() - before));
+        marks.shift();
+        if (stopped) break;
+        continue;
+      }
+      const totalSteps = budget.steps ??
+        Math.max(state.steps + 1, Math.ceil((state.steps + 1) / Math.max(progress, 1e-3)));
+      const batch = sampler.next();
+      const report = await trainStep(state, batch, config, totalSteps, random);
+      const point = {
+        steps: state.steps,
+        spent: Math.min(1, spent()),
+        loss: report.losses.answer / batch.size,
+        exact: report.metrics.count ? report.metrics.exactAccuracy / report.metrics.count : curve.at(-1)?.exact ?? 0,
+      };
+      if (!curve.length || point.spent - curve.at(-1)!.spent >= 0.02) curve.push(point);
+      onStep?.(point);
+    }
+    return { guesses, steps: state.steps, curve };
+  } finally {
+    disposeTrainingState(state);
+  }
+}
+
+/** Rows for new puzzles: the mean of the known ones, or fresh. */
+function freshTable(rows: number, { table, config }: Prior, random: ReturnType<typeof createRandom>): PuzzleTable {
+  const fresh = new PuzzleTable(rows, config.model.puzzleWidth, config.training.puzzleRule);
+  const start = table && table.rows > 1 ? table.mean(1) : initialRow(config.model, random);
+  for (let row = 1; row < rows; row++) fresh.row(row).set(start);
+  return fresh;
+}
+
+async function guessNow(
+  state: ReturnType<typeof createTrainingState>,
+  task: Task,
+  puzzles: readonly Puzzle[],
+  canvas: Canvas,
+  { training }: Config,
+  { views, seed, maxSegments }: AdaptOptions,
+): Promise<ExplainedGuess[][]> {
+  const random = createRandom(seed).fork(`views ${state.steps}`);
+  const learned: View[] = puzzles.map(({ row, augmentation }) => ({ row, augmentation }));
+  const chosen = training.identity === "task"
+    ? toldViews(learned[0].row, views, random)
+    : someViews(learned, views, random);
+  const network = { ...state.network, parameters: state.average ?? state.network.parameters };
+  return await guess(network, state.table, task, chosen, { canvas, identity: training.identity, maxSegments });
+}

@@ -1,0 +1,165 @@
+/**
+ * Training from tasks to weights: an async generator of reports that saves as it goes. Knows no terminal and no arguments.
+ *
+ * @module
+ */
+import { createSampler, type Sampler, type TrainingTask } from "../arc/dataset.ts";
+import { identify } from "../arc/identity.ts";
+import { createRandom, type Random, randomFromState } from "../arc/random.ts";
+import { initialise, initialRow } from "../model/parameters.ts";
+import { type KnownTask, loadState, saveState, saveWeights, type Weights } from "./checkpoint.ts";
+import type { Config } from "./config.ts";
+import { PuzzleTable } from "./puzzle_table.ts";
+import { createTrainingState, disposeTrainingState, type StepReport, type TrainingState, trainStep } from "./step.ts";
+
+/** What to train on, how long, and where to keep it. */
+export interface TrainOptions {
+  /** Tasks with the pairs that are trained on. */
+  tasks: TrainingTask[];
+  /** The whole recipe. */
+  config: Config;
+  /** The side of the canvas. */
+  side: number;
+  /** Steps in all, also when resumed. Without them `seconds` decides. */
+  steps?: number;
+  /** Seconds in all, also when resumed. */
+  seconds?: number;
+  /** The weights file. */
+  out: string;
+  /** Whether to go on from `out`. */
+  resume?: boolean;
+  /** Seconds between two savings. */
+  saveEvery?: number;
+  /** Aborting finishes the step, saves and ends. */
+  signal?: AbortSignal;
+}
+
+/** A step as it is reported. */
+export interface TrainReport extends StepReport {
+  /** Steps made in all. */
+  step: number;
+  /** Steps in all as far as can be told. */
+  totalSteps: number;
+  /** Rows worked on a second. */
+  examplesPerSecond: number;
+  /** Seconds of training so far, earlier runs included. */
+  seconds: number;
+}
+
+/** Training met a number that is not finite; the last weights file is intact. */
+export class DivergedError extends Error {
+  override name = "DivergedError";
+}
+
+/** The tasks as they are found again by a solver. */
+export function knownTasks(tasks: readonly TrainingTask[], sampler: Sampler): KnownTask[] {
+  const known = tasks.map(({ task }): KnownTask => {
+    const { key, augmentation } = identify(task);
+    return { id: task.id, key, canonical: augmentation, views: [] };
+  });
+  for (const { task, row, augmentation } of sampler.puzzles) known[task].views.push({ row, augmentation });
+  return known;
+}
+
+/**
+ * Trains until the steps, the seconds or the signal end it; yields a report a step and saves now and then and at the end.
+ *
+ * @throws {DivergedError} when the loss is not finite
+ * @throws {Error} when there is nothing to train on, or nothing to resume
+ */
+export async function* train(options: TrainOptions): AsyncGenerator<TrainReport, Weights> {
+  const { tasks, config, side, out, signal, saveEvery = 60 } = options;
+  const { training } = config;
+  const sampler = createSampler(tasks, {
+    batchSize: training.batchSize,
+    canvas: { side, marking: training.marking },
+    identity: training.identity,
+    augmentations: training.augmentations,
+    seed: config.seed,
+  });
+  const known = knownTasks(tasks, sampler);
+  const { state, random, seconds: before } = options.resume
+    ? await resume(out, sampler, known, config)
+    : begin(config, sampler);
+  const started = performance.now();
+  const seconds = () => before + (performance.now() - started) / 1000;
+  let saved = seconds();
+  const weights = (): Weights => ({
+    network: { ...state.network, parameters: state.average ?? state.network.parameters },
+    table: state.table,
+    tasks: known,
+    config,
+    steps: state.steps,
+    side,
+  });
+  const save = async () => {
+    const run = { tasks: taskNames(known), sampler: sampler.state(), random: random.state(), seconds: seconds() };
+    await saveState(out, { state, run, config });
+    await saveWeights(out, weights());
+    saved = seconds();
+  };
+  const done = () =>
+    signal?.aborted ||
+    (options.steps !== undefined && state.steps >= options.steps) ||
+    (options.seconds !== undefined && seconds() >= options.seconds);
+  let finished = false;
+  try {
+    while (!done()) {
+      const totalSteps = options.steps ?? estimateSteps(state.steps, seconds(), options.seconds!);
+      const report = await trainStep(state, sampler.next(), config, totalSteps, random);
+      if (!Number.isFinite(report.losses.total)) {
+        throw new DivergedError(
+          `Training diverged at step ${state.steps}: the loss is ${report.losses.total}; the weights last saved are intact. ` +
+            "Resume from them with a lower learning rate.",
+        );
+      }
+      yield {
+        ...report,
+        step: state.steps,
+        totalSteps,
+        seconds: seconds(),
+        examplesPerSecond: state.steps * training.batchSize / seconds(),
+      };
+      if (seconds() - saved >= saveEvery) await save();
+    }
+    await save();
+    finished = true;
+    return weights();
+  } finally {
+    if (!finished) disposeTrainingState(state);
+  }
+}
+
+/** Steps in all when seconds decide: at the speed so far. */
+function estimateSteps(steps: number, seconds: number, total: number): number {
+  return Math.max(steps + 1, Math.ceil((steps + 1) * total / Math.max(seconds, total / 1000)));
+}
+
+interface Start {
+  state: TrainingState;
+  random: Random;
+  seconds: number;
+}
+
+function begin(config: Config, sampler: Sampler): Start {
+  const random = createRandom(config.seed);
+  const table = new PuzzleTable(sampler.rows, config.model.puzzleWidth, config.training.puzzleRule);
+  const row = initialRow(config.model, random.fork("row"));
+  for (let i = 1; i < table.rows; i++) table.row(i).set(row);
+  const state = createTrainingState(initialise(config.model, random.fork("network")), table, config);
+  return { state, random: random.fork("exploration"), seconds: 0 };
+}
+
+function taskNames(known: readonly KnownTask[]): string {
+  return known.map(({ id, key, views }) => `${id} ${key} ${views.length}`).join();
+}
+
+async function resume(path: string, sampler: Sampler, known: readonly KnownTask[], config: Config): Promise<Start> {
+  const { state, run, config: old } = await loadState(path);
+  if (JSON.stringify(old) !== JSON.stringify(config)) {
+    throw new Error(`Cannot resume ${path}: its configuration is another`);
+  }
+  if (run.tasks !== taskNames(known)) throw new Error(`Cannot resume ${path}: it was trained on other tasks`);
+  sampler.restore(run.sampler);
+  return { state, random: randomFromState(run.random), seconds: run.seconds };
+}
