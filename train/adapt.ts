@@ -9,6 +9,7 @@ import { sizeRule, taskCanvas } from "../arc/size.ts";
 import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
 import { copyNetwork, initialise, initialRow, type Network } from "../model/parameters.ts";
+import { breathe } from "./breathe.ts";
 import type { Config } from "./config.ts";
 import { type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
@@ -66,6 +67,8 @@ export interface Adaptation {
   guesses: ExplainedGuess[][];
   /** Steps of training made. */
   steps: number;
+  /** Seconds of training. */
+  seconds: number;
   /** Loss and exactness along the way, some fifty points. */
   curve: AdaptProgress[];
 }
@@ -107,7 +110,7 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
       budget.steps ? state.steps / budget.steps : 0,
     );
   // Guessing takes time, too: its cost, once known, is kept back from the training's share.
-  let reserve = 0;
+  let [reserve, guessing] = [0, 0];
   try {
     while (marks.length) {
       const progress = Math.min(1, spent() / (1 - reserve));
@@ -116,9 +119,10 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
         if (stopped && guesses[0].length) break;
         // A late start leaves time for the last snapshot only.
         while (marks.length > 1 && progress >= marks[1]) marks.shift();
-        const before = spent();
+        const [before, from] = [spent(), performance.now()];
         const found = await guessNow(state, task, puzzles, canvas, config, options);
         found.forEach((own, test) => guesses[test].push(...own));
+        guessing += performance.now() - from;
         if (!budget.steps) reserve = Math.min(0.5, reserve + (spent() - before));
         marks.shift();
         if (stopped) break;
@@ -126,6 +130,7 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
       }
       const totalSteps = budget.steps ??
         Math.max(state.steps + 1, Math.ceil((state.steps + 1) / Math.max(progress, 1e-3)));
+      await breathe();
       const batch = sampler.next();
       const report = await trainStep(state, batch, config, totalSteps, random);
       const point = {
@@ -137,7 +142,8 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
       if (!curve.length || point.spent - curve.at(-1)!.spent >= 0.02) curve.push(point);
       onStep?.(point);
     }
-    return { guesses, steps: state.steps, curve };
+    const seconds = (performance.now() - started - guessing) / 1000;
+    return { guesses, steps: state.steps, seconds, curve };
   } finally {
     disposeTrainingState(state);
   }

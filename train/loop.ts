@@ -7,6 +7,7 @@ import { createSampler, type Sampler, type TrainingTask } from "../arc/dataset.t
 import { identify } from "../arc/identity.ts";
 import { createRandom, type Random, randomFromState } from "../arc/random.ts";
 import { initialise, initialRow } from "../model/parameters.ts";
+import { breathe } from "./breathe.ts";
 import { type KnownTask, loadState, saveState, saveWeights, type Weights } from "./checkpoint.ts";
 import type { Config } from "./config.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
@@ -121,6 +122,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
         examplesPerSecond: state.steps * training.batchSize / seconds(),
       };
       if (seconds() - saved >= saveEvery) await save();
+      await breathe();
     }
     await save();
     finished = true;
