@@ -45,6 +45,8 @@ export interface TrainReport extends StepReport {
   examplesPerSecond: number;
   /** Seconds of training so far, earlier runs included. */
   seconds: number;
+  /** The weights as they are now; valid until the next step. */
+  weights: () => Weights;
 }
 
 /** Training met a number that is not finite; the last weights file is intact. */
@@ -119,6 +121,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
         step: state.steps,
         totalSteps,
         seconds: seconds(),
+        weights,
         examplesPerSecond: state.steps * training.batchSize / seconds(),
       };
       if (seconds() - saved >= saveEvery) await save();

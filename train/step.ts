@@ -117,7 +117,8 @@ export function modelInput(batch: Batch, table: PuzzleTable, config: ModelConfig
   };
 }
 
-function targetsOf({ size: B, tokens: S, labels, weights }: Batch): Targets {
+/** What a batch is judged by: weights summing to 1 in each row that has any. */
+export function targetsOf({ size: B, tokens: S, labels, weights }: Batch): Targets {
   const normalised = new Float32Array(B * S);
   for (let row = 0; row < B; row++) {
     const own = weights.subarray(row * S, (row + 1) * S);
@@ -347,7 +348,8 @@ function updateParameters(
   }
 }
 
-function metricsOf(
+/** The official metrics of a step: sums over the rows that halted and have labels. */
+export function metricsOf(
   { size: B, tokens: S, labels, weights }: Batch,
   halted: Uint8Array,
   segments: Int32Array,

@@ -78,12 +78,12 @@ async function near(ledger: Ledger, name: string, nested: unknown, actual: tf.Te
 }
 
 async function stablemax(section: Section, ledger: Ledger): Promise<void> {
-  const { ignore_label_id, labels } = section;
+  const { ignore_label, labels } = section;
   const logits = tf.tensor2d(section.logits);
   const [R, V] = logits.shape;
   const ones = tf.ones([R]);
-  ledger.given("stablemax.ignore_label_id", "stablemax.logits", "stablemax.labels");
-  const whole = tf.tensor1d(labels.map((label: number) => label === ignore_label_id ? -1 : label), "int32");
+  ledger.given("stablemax.ignore_label", "stablemax.logits", "stablemax.labels");
+  const whole = tf.tensor1d(labels.map((label: number) => label === ignore_label ? -1 : label), "int32");
   const loss = (x: tf.Tensor, own: tf.Tensor, likelihood: Likelihood) => crossEntropy(x, own, ones, likelihood);
   await near(ledger, "stablemax.loss", section.loss, loss(logits, whole, "stablemax"));
   await near(

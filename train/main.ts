@@ -1,0 +1,279 @@
+/**
+ * The command `deno task train`: arguments in, progress on the terminal, weights and a log out.
+ *
+ * @module
+ */
+import cliProgress from "cli-progress";
+import { dirname } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { describe, type TrainingTask, trainingTasks } from "../arc/dataset.ts";
+import { readTasks, samplesFolder } from "../arc/read.ts";
+import { type Answered, score } from "../arc/score.ts";
+import { tasksCanvas } from "../arc/size.ts";
+import type { Task } from "../arc/task.ts";
+import { vote } from "../arc/vote.ts";
+import { type BackendName, startBackend } from "../model/backend.ts";
+import { countParameters, type Preset, presets } from "../model/config.ts";
+import { loadState, type Weights } from "./checkpoint.ts";
+import { type Config, type ConfigOverrides, makeConfig, recipes } from "./config.ts";
+import { guessKnown, recognise } from "./known.ts";
+import { train, type TrainReport } from "./loop.ts";
+
+const HELP =
+  `Trains a network on ARC tasks and writes a weights file that \`deno task serve\` and \`deno task solve\` use.
+
+Usage: deno task train [options]
+
+What to learn
+  --data PATH        tasks whose demonstrations are trained on and whose test pairs are held out and scored at the end: a folder, a task
+                     file or a Kaggle challenges file; repeatable. Default: the tasks that come with the project (arc/samples)
+  --training-set PATH  tasks of which demonstrations and test pairs are trained on (HRM trains so on the training sets); repeatable
+  --limit N          only the first N tasks of all
+
+How
+  --preset NAME      ${Object.keys(presets).join(", ")}. Default: loop, the one that learns fastest on a processor
+  --config FILE      JSON with any of {"model": {…}, "training": {…}} on top of the preset
+  --seed N           all randomness comes from it. Default: 0
+  --backend NAME     auto (a GPU if there is one, else the processor), webgpu, cpu, or stock (unaided tfjs). Default: auto
+
+How long
+  --steps N          steps in all, also with --resume
+  --minutes M        minutes in all, also with --resume. Default: 2.5 if no --steps
+  --eval-every N     score the held-out test pairs every N steps, too
+
+Where
+  --out FILE         the weights. Default: checkpoints/<preset>.safetensors; beside it .state.safetensors (to resume) and .jsonl (the log)
+  --resume           go on from FILE's companion with its own configuration
+  --help             this text
+
+Ctrl-C finishes the step, saves and exits with 130; the same command with --resume goes on.
+`;
+
+/** A mistake in the arguments: exit code 2. */
+class UsageError extends Error {}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        data: { type: "string", multiple: true },
+        "training-set": { type: "string", multiple: true },
+        limit: { type: "string" },
+        preset: { type: "string" },
+        config: { type: "string" },
+        seed: { type: "string" },
+        backend: { type: "string", default: "auto" },
+        steps: { type: "string" },
+        minutes: { type: "string" },
+        "eval-every": { type: "string" },
+        out: { type: "string" },
+        resume: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function positive(name: string, text: string | undefined, whole = true): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!(value > 0) || (whole && !Number.isInteger(value))) {
+    throw new UsageError(`--${name} must be a positive ${whole ? "whole number" : "number"}, not ${text}`);
+  }
+  return value;
+}
+
+function choice<T extends string>(name: string, text: string, choices: readonly T[]): T {
+  if (choices.includes(text as T)) return text as T;
+  throw new UsageError(`--${name} must be one of ${choices.join(", ")}, not ${text}`);
+}
+
+async function readOverrides(file: string | undefined): Promise<ConfigOverrides> {
+  if (!file) return {};
+  try {
+    return JSON.parse(await Deno.readTextFile(file));
+  } catch (error) {
+    throw new Error(`Cannot read --config ${file}: ${(error as Error).message}`);
+  }
+}
+
+/** Answers the held-out test pairs of the tasks that were trained on, by voting. */
+async function evaluate(weights: Weights, tasks: readonly Task[], seed: number): Promise<Answered[]> {
+  const answered: Answered[] = [];
+  for (const task of tasks) {
+    const guesses = await guessKnown(weights, task, recognise(task, weights.tasks), { views: 32, seed });
+    answered.push({ task, answers: guesses.map((own) => vote(own).map(({ grid }) => grid)) });
+  }
+  return answered;
+}
+
+/** One line a k: the three scores side by side. */
+function scoreLines(answered: readonly Answered[]): string {
+  return [1, 2].map((k) => {
+    const { outputs, meanTask, tasks } = score(answered, k);
+    return `pass@${k}: ${outputs.solved} of ${outputs.total} test outputs, ${
+      (100 * meanTask).toFixed(1)
+    } % mean over tasks, ` +
+      `${tasks.solved} of ${tasks.total} tasks with all outputs`;
+  }).join("\n");
+}
+
+interface Shown {
+  loss: string;
+  exact: string;
+  segments: string;
+  speed: string;
+}
+
+/** What people see of the training: a bar on a terminal, a line every few seconds in a pipe. */
+class Display {
+  #bar?: cliProgress.SingleBar;
+  #printed = -Infinity;
+  #exact = 0;
+  #halted = 0;
+  #segments = 0;
+
+  constructor(readonly unit: "steps" | "seconds", readonly total: number) {
+    if (!process.stdout.isTTY) return;
+    this.#bar = new cliProgress.SingleBar({
+      format:
+        `{bar} {percentage} % | step {step} | loss {loss} | exact {exact} | segments {segments} | {speed} examples/s | {left} left`,
+      hideCursor: true,
+      etaBuffer: 50,
+    }, cliProgress.Presets.shades_classic);
+    this.#bar.start(total, 0, { step: 0, loss: "-", exact: "-", segments: "-", speed: "-", left: "-" });
+  }
+
+  show(report: TrainReport, batchSize: number): void {
+    const { metrics } = report;
+    // Rows halt at different steps: a running mean tells more than one step's handful.
+    this.#halted = this.#halted * 0.98 + metrics.count;
+    this.#exact = this.#exact * 0.98 + metrics.exactAccuracy;
+    this.#segments = this.#segments * 0.98 + metrics.segments;
+    const per = Math.max(this.#halted, 1e-9);
+    const shown: Shown = {
+      loss: (report.losses.total / batchSize).toFixed(4),
+      exact: `${(100 * this.#exact / per).toFixed(1)} %`,
+      segments: (this.#segments / per).toFixed(1),
+      speed: report.examplesPerSecond.toFixed(0),
+    };
+    const done = this.unit === "steps" ? report.step : report.seconds;
+    const left = duration(report.seconds * Math.max(0, this.total / Math.max(done, 1e-9) - 1));
+    if (this.#bar) {
+      this.#bar.update(Math.min(done, this.total), { ...shown, step: report.step, left });
+    } else if (report.seconds - this.#printed >= 5 || report.step === this.total) {
+      this.#printed = report.seconds;
+      console.log(
+        `step ${report.step}  loss ${shown.loss}  exact ${shown.exact}  segments ${shown.segments}  ${shown.speed} examples/s  ${left} left`,
+      );
+    }
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+  }
+}
+
+function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** The command itself; returns the exit code. */
+async function main(args: string[]): Promise<number> {
+  const options = parse(args);
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const steps = positive("steps", options.steps);
+  const minutes = positive("minutes", options.minutes, false) ?? (steps ? undefined : 2.5);
+  const limit = positive("limit", options.limit) ?? Infinity;
+  const evalEvery = positive("eval-every", options["eval-every"]);
+  const preset = choice("preset", options.preset ?? "loop", Object.keys(presets) as Preset[]);
+  const backendName = choice<BackendName>("backend", options.backend, ["auto", "webgpu", "cpu", "stock"]);
+  const out = options.out ?? `checkpoints/${preset}.safetensors`;
+  const seed = Number(options.seed ?? 0);
+  if (!Number.isInteger(seed)) throw new UsageError(`--seed must be a whole number, not ${options.seed}`);
+
+  const paths = options.data ?? (options["training-set"] ? [] : [samplesFolder()]);
+  const read = async (list: string[]) => (await Promise.all(list.map(readTasks))).flat();
+  const scored = (await read(paths)).slice(0, limit);
+  const extra = (await read(options["training-set"] ?? [])).slice(0, Math.max(0, limit - scored.length));
+  const tasks: TrainingTask[] = trainingTasks([{ tasks: scored, useTest: false }, { tasks: extra, useTest: true }]);
+  const overrides = await readOverrides(options.config);
+  const marking = overrides.training?.marking ?? recipes[preset].marking;
+  const { side } = tasksCanvas([...scored, ...extra], marking);
+
+  const backend = await startBackend(backendName);
+  console.log(backend.description);
+  let config: Config = makeConfig(preset, side, { seed, ...overrides });
+  if (options.resume) ({ config } = await loadState(out));
+  console.log(
+    `training ${options.resume ? "(resumed) " : ""}on ${describe(tasks)}; ${preset}: ${
+      countParameters(config.model).toLocaleString("en")
+    } ` +
+      `parameters, canvas ${side}x${side}, batch ${config.training.batchSize}, seed ${config.seed}`,
+  );
+
+  const abort = new AbortController();
+  const stop = () => abort.abort();
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  signals.forEach((signal) => Deno.addSignalListener(signal, stop));
+  await Deno.mkdir(dirname(out), { recursive: true });
+  const log = await Deno.open(out.replace(/(\.safetensors)?$/, ".jsonl"), {
+    write: true,
+    create: true,
+    ...(options.resume ? { append: true } : { truncate: true }),
+  });
+  const line = (value: unknown) => log.write(new TextEncoder().encode(JSON.stringify(value) + "\n"));
+  const testable = scored.filter(({ test }) => test.every(({ output }) => output));
+  const seconds = minutes && minutes * 60;
+  const display = new Display(steps ? "steps" : "seconds", steps ?? seconds!);
+  try {
+    const run = train({ tasks, config, side, steps, seconds, out, resume: options.resume, signal: abort.signal });
+    let next = await run.next();
+    while (!next.done) {
+      const report = next.value;
+      await line(report);
+      display.show(report, config.training.batchSize);
+      if (evalEvery && report.step % evalEvery === 0) {
+        const interim = scoreLines(await evaluate(report.weights(), testable, seed));
+        await line({ step: report.step, score: interim });
+        console.log(`\nstep ${report.step}, held-out test pairs:\n${interim}`);
+      }
+      next = await run.next();
+    }
+    display.stop();
+    console.log(`saved ${out} after ${next.value.steps} steps`);
+    if (abort.signal.aborted) {
+      console.log("stopped; go on with the same command and --resume");
+      return 130;
+    }
+    if (testable.length) {
+      console.log(`held-out test pairs of the ${testable.length} trained tasks, voting over 32 looks each:`);
+      const lines = scoreLines(await evaluate(next.value, testable, seed));
+      await line({ step: next.value.steps, score: lines });
+      console.log(lines);
+    }
+    return 0;
+  } finally {
+    display.stop();
+    log.close();
+    signals.forEach((signal) => Deno.removeSignalListener(signal, stop));
+  }
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    console.error((error as Error).message);
+    if (error instanceof UsageError) console.error("See deno task train --help.");
+    Deno.exit(error instanceof UsageError ? 2 : 1);
+  }
+}
