@@ -170,16 +170,15 @@ export function segmentGradients(
   lastSegment?: tf.Tensor,
   withTarget = config.model.halting === "q" && config.model.maxSegments > 1,
 ): SegmentResult {
-  const { config: model } = network;
+  const { config: model, parameters } = network;
   const [B, S] = input.tokens.shape as [number, number];
-  const names = Object.keys(network.parameters);
+  const names = Object.keys(parameters);
   const rotations = rotary(model, S);
   const kept: Partial<SegmentResult> = {};
   const keep = <T extends tf.Tensor | undefined>(tensor: T): T => tensor && tf.keep(tensor.clone()) as T;
   const { value, grads } = tf.engine().gradients(
-    (rows: tf.Tensor, ...values: tf.Tensor[]) => {
-      const parameters = Object.fromEntries(names.map((name, i) => [name, values[i]]));
-      const embedded: Embedded = embed(parameters, { ...input, rows }, model, rotations);
+    () => {
+      const embedded: Embedded = embed(parameters, input, model, rotations);
       const settled = withoutGradient(() =>
         settle(parameters, state, embedded, model) as unknown as tf.NamedTensorMap
       ) as unknown as State;
@@ -210,13 +209,13 @@ export function segmentGradients(
       };
       return tf.div(losses.total, B);
     },
-    [input.rows, ...names.map((name) => network.parameters[name])],
+    [input.rows, ...Object.values(parameters)],
     undefined as unknown as tf.Tensor,
     true,
   );
   tf.dispose([value, rotations.cos, rotations.sin]);
   const gradients: Parameters = {};
-  names.forEach((name, i) => gradients[name] = grads[i + 1] ?? tf.zerosLike(network.parameters[name]));
+  names.forEach((name, i) => gradients[name] = grads[i + 1] ?? tf.zerosLike(parameters[name]));
   return { ...kept as SegmentResult, gradients, rowGradient: grads[0] ?? tf.zerosLike(input.rows) };
 }
 
