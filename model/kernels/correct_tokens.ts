@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { defineOperation, run } from "./operation.ts";
+import { defineOperation, run, withoutGradient } from "./operation.ts";
 
 /**
  * 1 where the largest logit is the label's, else 0; 1 where the label is negative (ignored).
@@ -14,7 +14,7 @@ import { defineOperation, run } from "./operation.ts";
  * @returns f32[R]; carries no gradient
  */
 export function correctTokens(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
-  return run("CorrectTokens", { logits, labels })[0];
+  return withoutGradient(() => run("CorrectTokens", { logits, labels })[0]);
 }
 
 defineOperation("CorrectTokens", ({ logits, labels }) => {
