@@ -16,7 +16,7 @@ export interface Schedule {
 
 /** The factor on the highest rate at `step`; the first update uses step 1. */
 export function rateFactor(step: number, { warmup, totalSteps, finalRate }: Schedule): number {
-  const rise = warmup < 1 ? Math.max(1, Math.round(warmup * totalSteps)) : warmup;
+  const rise = warmup > 0 && warmup < 1 ? Math.max(1, Math.round(warmup * totalSteps)) : warmup;
   if (step < rise) return step / Math.max(1, rise);
   const progress = (step - rise) / Math.max(1, totalSteps - rise);
   return finalRate + Math.max(0, (1 - finalRate) * 0.5 * (1 + Math.cos(Math.PI * progress)));
