@@ -48,7 +48,7 @@ defineOperation("CrossEntropy", ({ logits, labels, weights }, { likelihood }) =>
   const kept = tf.sum(target, 1);
   let logP: tf.Tensor;
   if (likelihood === "softmax") {
-    logP = tf.sub(tf.sum(tf.mul(logits, target), 1), tf.mul(kept, tf.logSumExp(logits, 1)));
+    logP = tf.sum(tf.mul(tf.logSoftmax(logits, 1), target), 1);
   } else {
     const [s] = stable(logits);
     const own = tf.add(tf.sum(tf.mul(s, target), 1), tf.sub(1, kept));
