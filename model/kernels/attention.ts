@@ -45,8 +45,13 @@ function rotateHalf(x: tf.Tensor4D): tf.Tensor4D {
   return tf.concat([tf.neg(high), low], -1) as tf.Tensor4D;
 }
 
-/** Rotates by the position, or back with negated sines. */
-function rotate(x: tf.Tensor4D, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor4D {
+/**
+ * R(x): rotates by the position, or back with negated sines.
+ *
+ * @param x f32[B, N, T, K]
+ * @returns f32[B, N, T, K]
+ */
+export function rotate(x: tf.Tensor4D, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor4D {
   return tf.add(tf.mul(x, cos), tf.mul(rotateHalf(x), sin));
 }
 
