@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { CPU_BACKEND, startCpu } from "./cpu/backend.ts";
 import { registerCompositions } from "./kernels/operation.ts";
 import "./kernels/adam.ts";
 import "./kernels/attention.ts";
@@ -86,8 +87,12 @@ export async function startBackend(name: BackendName = "auto"): Promise<Backend>
       );
     }
   }
-  await tf.setBackend("cpu");
-  await tf.ready();
-  registerCompositions("cpu");
-  return { name: name === "stock" ? "stock" : "cpu", description: "cpu: stock tfjs" };
+  if (name === "stock") {
+    await tf.setBackend("cpu");
+    registerCompositions("cpu");
+    return { name, description: "cpu: stock tfjs" };
+  }
+  const { description } = startCpu();
+  await tf.setBackend(CPU_BACKEND);
+  return { name: "cpu", description };
 }
