@@ -10,6 +10,7 @@ import {
   writeSafetensorsStream,
 } from "../../model/safetensors.ts";
 import { bytesPerElement, type DType, elementCount, fromBytes } from "../../model/tensor_data.ts";
+import { filesIn, inTemporaryFolder } from "../temporary_folder.ts";
 
 const dtypes: DType[] = ["F32", "F64", "F16", "BF16", "I32", "I64", "U8", "BOOL"];
 
@@ -34,17 +35,6 @@ function file(header: string | Record<string, unknown>, dataLength: number): Uin
   bytes.set(text, 8);
   return bytes;
 }
-
-async function inTemporaryFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-const filesIn = (folder: string) => [...Deno.readDirSync(folder)].map((entry) => entry.name);
 
 Deno.test("decodeSafetensors() returns what encodeSafetensors() was given", () => {
   fc.assert(fc.property(tensors, metadata, (some, text) => {
