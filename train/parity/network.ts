@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../../arc/dataset.ts";
 import { createRandom } from "../../arc/random.ts";
 import { think } from "../../model/act.ts";
-import { type ModelConfig, segmentCalls, sequenceLength } from "../../model/config.ts";
+import { segmentCalls, sequenceLength } from "../../model/config.ts";
 import { answer, call, embed, haltValues, initialState, rotary, settle, type State, step } from "../../model/hrm.ts";
 import { modelConfigFromOfficial } from "../../model/official_config.ts";
 import { fromOfficial } from "../../model/official_names.ts";
@@ -105,7 +105,9 @@ function start({ weights, config: { model } }: Context): { network: Network; tab
   for (const { name, shape, buffer } of specify(model)) {
     const [, data] = [...weights].find(([official]) => fromOfficial(official) === name) ?? [];
     if (!data) throw new Error(`Cannot compare: weights.safetensors holds nothing for ${name}`);
-    if (`${data.shape}` !== `${shape}`) throw new Error(`Cannot compare: ${name} is [${data.shape}], must be [${shape}]`);
+    if (`${data.shape}` !== `${shape}`) {
+      throw new Error(`Cannot compare: ${name} is [${data.shape}], must be [${shape}]`);
+    }
     (buffer ? network.buffers : network.parameters)[name] = tf.tensor(float32(data), shape, "float32");
   }
   const rows = weights.get(TABLE);
@@ -211,7 +213,7 @@ async function compareEvaluation(context: Context): Promise<void> {
   }
 
   const targets = targetsOf(batch);
-  const segments = [];
+  const segments: Record<string, Float32Array>[] = [];
   let metrics: Record<string, number> = {};
   state = initialState(network, B, S);
   for (let segment = 1; segment <= model.maxSegments; segment++) {
@@ -238,12 +240,16 @@ async function compareEvaluation(context: Context): Promise<void> {
     "eval/trace_probe": () => trace.flatMap(probe),
     "eval/trace_sample": () => trace.flatMap(sample),
   };
-  for (const key of Object.keys(segments[0]) as (keyof typeof segments[0])[]) {
+  for (const key of Object.keys(segments[0])) {
     computed[`eval/${key}`] = () => joined(segments.map((segment) => segment[key]));
   }
   const inputEmbeddings = await values(embedded.x);
   computed["eval/input_embeddings"] = () => inputEmbeddings;
-  compareAll(context, computed, (name, expected) => name.endsWith("_probe") ? nearProbe(expected) : { tolerance: 1e-4 });
+  compareAll(
+    context,
+    computed,
+    (name, expected) => name.endsWith("_probe") ? nearProbe(expected) : { tolerance: 1e-4 },
+  );
 
   const thoughts = await think(network, input);
   const logits = tensors.get("eval/logits")!;
