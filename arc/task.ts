@@ -28,6 +28,11 @@ export interface Task {
   test: Test[];
 }
 
+/** A task whose answers nobody can read: the type has no place for them. */
+export interface UnansweredTask extends Task {
+  test: { input: Grid; output?: never }[];
+}
+
 /** Most rows and most columns of a grid. */
 export const MAX_SIDE = 30;
 
@@ -121,6 +126,6 @@ export function parseTask(json: unknown, id?: string): Task {
 }
 
 /** The same task with the outputs of its test inputs removed. */
-export function withoutAnswers(task: Task): Task {
+export function withoutAnswers(task: Task): UnansweredTask {
   return { ...task, test: task.test.map(({ input }) => ({ input })) };
 }

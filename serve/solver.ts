@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Grid, Task } from "../arc/task.ts";
-import { withoutAnswers } from "../arc/task.ts";
+import type { Grid, UnansweredTask } from "../arc/task.ts";
 import { attempts, type Candidate, vote } from "../arc/vote.ts";
 import { adapt, type AdaptProgress } from "../train/adapt.ts";
 import type { Weights } from "../train/checkpoint.ts";
@@ -25,10 +24,16 @@ export interface SolveOptions {
   adapt?: "auto" | "never" | "always";
   /** All randomness comes from here. */
   seed?: number;
-  /** Aborting ends an adaptation with what it has. */
+}
+
+/** What a caller may want besides the answers. */
+export interface SolveCall {
+  /** Aborting ends an adaptation with what it has; a task that was not begun is refused. */
   signal?: AbortSignal;
   /** Hears how an adaptation gets on. */
   onProgress?: (progress: AdaptProgress) => void;
+  /** Whether the solution tells how it came about: {@link Answer.refinement} and {@link Solution.curve}. */
+  explain?: boolean;
 }
 
 /** The answer to one test input. */
@@ -39,6 +44,8 @@ export interface Answer {
   attempt_2: Grid;
   /** All distinct answers, best first. */
   candidates: Candidate[];
+  /** With `explain`: the grid after each segment of a look that ended in the first answer. */
+  refinement?: Grid[];
 }
 
 /** A solved task. */
@@ -58,13 +65,25 @@ export interface Solution {
   };
   /** Where the time went. */
   seconds: { adapt: number; infer: number; total: number };
+  /** With `explain`: the adaptation's loss and exactness along the way; empty without adaptation. */
+  curve?: AdaptProgress[];
+}
+
+/** Whatever solves tasks. */
+export interface TaskSolver {
+  /** What replies call the weights. */
+  readonly name: string;
+  /** What replies call the backend. */
+  readonly backend: string;
+  /** Solves a task after those asked for earlier. */
+  solve(task: UnansweredTask, options?: SolveOptions, call?: SolveCall): Promise<Solution>;
 }
 
 /** Defaults of {@link SolveOptions}. */
 export const defaults = { seconds: 30, augmentations: 32, adapt: "auto", seed: 0 } as const;
 
 /** Solves tasks one at a time with weights that it never changes. */
-export class Solver {
+export class Solver implements TaskSolver {
   #queue: Promise<unknown> = Promise.resolve();
 
   /**
@@ -74,46 +93,51 @@ export class Solver {
    */
   constructor(readonly weights: Weights, readonly name: string, readonly backend: string) {}
 
-  /** Solves a task after those asked for earlier. Test outputs, if present, are not looked at. */
-  solve(task: Task, options: SolveOptions = {}): Promise<Solution> {
-    const turn = this.#queue.then(() => this.#solve(withoutAnswers(task), options));
+  /**
+   * Solves a task after those asked for earlier.
+   *
+   * @throws {DOMException} an AbortError, when `call.signal` was aborted before the task's turn came
+   */
+  solve(task: UnansweredTask, options: SolveOptions = {}, call: SolveCall = {}): Promise<Solution> {
+    const turn = this.#queue.then(() => this.#solve(task, options, call));
     this.#queue = turn.catch(() => {});
     return turn;
   }
 
-  async #solve(task: Task, options: SolveOptions): Promise<Solution> {
+  async #solve(task: UnansweredTask, options: SolveOptions, call: SolveCall): Promise<Solution> {
+    call.signal?.throwIfAborted();
     const started = performance.now();
     const { weights } = this;
     const views = options.augmentations ?? defaults.augmentations;
     const seed = options.seed ?? defaults.seed;
     const wanted = options.adapt ?? defaults.adapt;
     const { maxSegments } = options;
+    const trace = call.explain;
     const recognised = recognise(task, weights.tasks);
     let guesses: ExplainedGuess[][];
     let [adaptSeconds, steps] = [0, 0];
+    let curve: AdaptProgress[] = [];
     if (wanted === "always" || (wanted === "auto" && !recognised)) {
       const budget = options.steps ? { steps: options.steps } : { seconds: options.seconds ?? defaults.seconds };
+      const { signal, onProgress } = call;
       const adaptation = await adapt(task, weights, {
         budget,
         views,
         seed,
         maxSegments,
-        signal: options.signal,
-        onStep: options.onProgress,
+        trace,
+        signal,
+        onStep: onProgress,
       });
-      ({ guesses, steps } = adaptation);
+      ({ guesses, steps, curve } = adaptation);
       adaptSeconds = adaptation.seconds;
     } else {
-      guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments });
+      guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments, trace });
     }
     const total = (performance.now() - started) / 1000;
     return {
       id: task.id,
-      answers: guesses.map((own) => {
-        const candidates = vote(own);
-        const [attempt_1, attempt_2] = attempts(candidates);
-        return { attempt_1, attempt_2, candidates };
-      }),
+      answers: guesses.map((own) => answer(own, call.explain)),
       solver: {
         weights: this.name,
         backend: this.backend,
@@ -123,6 +147,16 @@ export class Solver {
         segments: Math.max(...guesses.flat().map(({ segments }) => segments)),
       },
       seconds: { adapt: adaptSeconds, infer: total - adaptSeconds, total },
+      ...(call.explain ? { curve } : {}),
     };
   }
+}
+
+function answer(guesses: ExplainedGuess[], explain = false): Answer {
+  const candidates = vote(guesses);
+  const [attempt_1, attempt_2] = attempts(candidates);
+  if (!explain) return { attempt_1, attempt_2, candidates };
+  // The latest look is the one of the network as adapted to the end.
+  const chosen = guesses.findLast(({ grid }) => JSON.stringify(grid) === JSON.stringify(attempt_1));
+  return { attempt_1, attempt_2, candidates, refinement: chosen?.trace ?? [] };
 }

@@ -43,6 +43,8 @@ export interface AdaptOptions {
   seed: number;
   /** Segments of thought for each guess; the configuration's own number if not given. */
   maxSegments?: number;
+  /** Whether guesses keep the grid after every segment. */
+  trace?: boolean;
   /** Aborting ends the adaptation at the next step; what was guessed so far stands. */
   signal?: AbortSignal;
   /** Called after every step. */
@@ -163,7 +165,7 @@ async function guessNow(
   puzzles: readonly Puzzle[],
   canvas: Canvas,
   { training }: Config,
-  { views, seed, maxSegments }: AdaptOptions,
+  { views, seed, maxSegments, trace }: AdaptOptions,
 ): Promise<ExplainedGuess[][]> {
   const random = createRandom(seed).fork(`views ${state.steps}`);
   const learned: View[] = puzzles.map(({ row, augmentation }) => ({ row, augmentation }));
@@ -171,5 +173,5 @@ async function guessNow(
     ? toldViews(learned[0].row, views, random)
     : someViews(learned, views, random);
   const network = { ...state.network, parameters: state.average ?? state.network.parameters };
-  return await guess(network, state.table, task, chosen, { canvas, identity: training.identity, maxSegments });
+  return await guess(network, state.table, task, chosen, { canvas, identity: training.identity, maxSegments, trace });
 }
