@@ -7,9 +7,11 @@ import * as tf from "@tensorflow/tfjs";
 import { type Attributes, registerCompositions } from "../kernels/operation.ts";
 import { environment, findBlas } from "./blas.ts";
 import { Heap } from "./heap.ts";
+import { arithmeticKernels } from "./kernels/arithmetic.ts";
 import { Cpu, type Infos } from "./kernels/kernel.ts";
 import { networkKernels } from "./kernels/network.ts";
-import { stockKernels } from "./kernels/stock.ts";
+import { productKernels } from "./kernels/product.ts";
+import { rearrangeKernels } from "./kernels/rearrange.ts";
 import { createMachine, PACKING_BYTES } from "./machine.ts";
 import { createTensorHeap } from "./tensors.ts";
 import { CONTROL_BYTES, createThreads } from "./threads.ts";
@@ -53,7 +55,8 @@ export function startCpu(): CpuReport {
   const cpu = new Cpu(createTensorHeap(heap), heap, threads);
   tf.registerBackend(CPU_BACKEND, () => cpu.tensors, 1);
   tf.copyRegisteredKernels("cpu", CPU_BACKEND);
-  for (const [kernelName, kernel] of Object.entries({ ...networkKernels(cpu), ...stockKernels(cpu) })) {
+  const kernels = [networkKernels, productKernels, arithmeticKernels, rearrangeKernels].map((make) => make(cpu));
+  for (const [kernelName, kernel] of kernels.flatMap((own) => Object.entries(own))) {
     if (tf.getKernel(kernelName, CPU_BACKEND)) tf.unregisterKernel(kernelName, CPU_BACKEND);
     tf.registerKernel({
       kernelName,

@@ -20,7 +20,9 @@ export type Kernels = Record<
   | "copyRows"
   | "multiply"
   | "scale"
+  | "sumRows"
   | "sumSlices"
+  | "transpose"
   | "gemm"
   | "gemmScratch"
   | "rmsNorm"
@@ -133,6 +135,8 @@ export const tasks = {
       to,
     ),
   sumSlices: ({ kernels }, v, from, to) => kernels.sumSlices(v[0], v[1], v[2], v[3], from, to),
+  sumRows: ({ kernels }, v, from, to) => kernels.sumRows(v[0], v[1], v[2], from, to),
+  transpose: ({ kernels }, v, from, to) => kernels.transpose(v[0], v[1], v[2], v[3], from, to),
   copyRows: ({ kernels }, v, from, to) => kernels.copyRows(v[0], v[1], v[2], v[3], v[4], from, to),
   correctTokens: ({ kernels }, v, from, to) => kernels.correctTokens(v[0], v[1], v[2], v[3], from, to),
   crossEntropy: ({ kernels }, v, from, to) => kernels.crossEntropy(v[0], v[1], v[2], v[3], v[4], v[5], from, to),

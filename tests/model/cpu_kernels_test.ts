@@ -275,6 +275,47 @@ Deno.test("tf.add, sub, mul and addN agree with stock tfjs, broadcasting in both
   await compareStock("addN", terms, ({ a, b, c }) => tf.addN([a, b, c]));
 });
 
+Deno.test("tf.sum and square agree with stock tfjs over leading, trailing, inner and all axes", async () => {
+  const x = normal(createRandom(14), [3, 5, 7, 9]);
+  for (const axis of [undefined, 0, [0, 1], -1, [2, 3], 1, [0, 3], [0, 1, 2, 3]]) {
+    for (const keepDims of [false, true]) {
+      await compareStock(`sum(${axis}, ${keepDims})`, { x }, ({ x }) => tf.sum(x, axis, keepDims));
+    }
+  }
+  await compareStock("square", { x }, ({ x }) => tf.square(x));
+});
+
+Deno.test("a sum of a million tenths is right to 1e-7", async () => {
+  const x = { shape: [1_000_000], values: new Float32Array(1_000_000).fill(0.1) };
+  const [sum] = await on(CPU_BACKEND, { x }, ({ x }) => [tf.sum(x)]);
+  assert.ok(Math.abs(sum.values[0] / (1e6 * Math.fround(0.1)) - 1) < 1e-7);
+});
+
+Deno.test("tf.slice, split, concat, pad, tile, transpose and unstack agree with stock tfjs", async () => {
+  const random = createRandom(15);
+  const inputs = { x: normal(random, [3, 5, 7]), row: normal(random, [1, 1, 7]), y: normal(random, [3, 2, 7]) };
+  const operations: Record<string, (inputs: Inputs) => tf.Tensor> = {
+    "slice of the first axis": ({ x }) => tf.slice(x, [1, 0, 0], [2, 5, 7]),
+    "slice of the second axis": ({ x }) => tf.slice(x, [0, 2, 0], [3, -1, 7]),
+    "slice of the last axis": ({ x }) => tf.slice(x, [0, 0, 3], [3, 5, 4]),
+    "slice of two axes": ({ x }) => tf.slice(x, [1, 0, 3], [1, 5, 4]),
+    "slice of everything": ({ x }) => tf.slice(x, [0, 0, 0], [3, 5, 7]),
+    "split of the second axis": ({ x }) => tf.split(x, [1, 4], 1)[1],
+    "split of the last axis": ({ x }) => tf.split(x, 7, -1)[3],
+    "concat of the second axis": ({ x, y }) => tf.concat([x, y, x], 1),
+    "concat with nothing": ({ x }) => tf.concat([x, tf.zeros([3, 0, 7])], 1),
+    "pad of the second axis": ({ x }) => tf.pad(x, [[0, 0], [2, 1], [0, 0]], 3),
+    "pad of two axes": ({ x }) => tf.pad(x, [[0, 0], [2, 1], [1, 0]]),
+    "tile of a vector": ({ row }) => tf.tile(row, [2, 3, 1]),
+    "tile of a matrix": ({ x }) => tf.tile(x, [2, 3, 1]),
+    "transpose of matrices": ({ x }) => tf.transpose(x, [0, 2, 1]),
+    "transpose of all axes": ({ x }) => tf.transpose(x, [2, 0, 1]),
+    "unstack of the second axis": ({ x }) => tf.unstack(x, 1)[3],
+    "stack": ({ x }) => tf.stack([x, x], 1),
+  };
+  for (const [name, operation] of Object.entries(operations)) await compareStock(name, inputs, operation);
+});
+
 Deno.test("gradients through a block of all operations agree with stock tfjs", async () => {
   const random = createRandom(13);
   const [B, side, prefix, D, heads, F, V] = [2, 3, 1, 20, 2, 12, 11];

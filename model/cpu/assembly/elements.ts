@@ -128,3 +128,40 @@ export function sumSlices(x: usize, y: usize, count: i32, width: i32, from: i32,
 export function copyRows(x: usize, fromStride: i32, y: usize, toStride: i32, width: i32, from: i32, to: i32): void {
   for (let row = from; row < to; row++) copy(rowOf(y, row, toStride), rowOf(x, row, fromStride), width);
 }
+
+/** y[r] = Σ of row r of `width` floats, added in double precision. */
+export function sumRows(x: usize, y: usize, width: i32, from: i32, to: i32): void {
+  for (let row = from; row < to; row++) {
+    const own = rowOf(x, row, width);
+    let low = f64x2.splat(0);
+    let high = f64x2.splat(0);
+    let i: i32 = 0;
+    for (; i + 4 <= width; i += 4) {
+      const four = get4(own, i);
+      low = f64x2.add(low, f64x2.promote_low_f32x4(four));
+      high = f64x2.add(high, f64x2.promote_low_f32x4(i8x16.shuffle(four, four, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)));
+    }
+    const both = f64x2.add(low, high);
+    let sum = f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
+    for (; i < width; i++) sum += <f64> get(own, i);
+    set(y, row, <f32> sum);
+  }
+}
+
+/** Transposes matrices [from, to) of `rows` x `columns`, one after the other. */
+export function transpose(x: usize, y: usize, rows: i32, columns: i32, from: i32, to: i32): void {
+  for (let matrix = from; matrix < to; matrix++) {
+    const source = rowOf(x, matrix * rows, columns);
+    const target = rowOf(y, matrix * columns, rows);
+    // Squares of 16 keep the lines of both sides in the cache.
+    for (let row0: i32 = 0; row0 < rows; row0 += 16) {
+      for (let column0: i32 = 0; column0 < columns; column0 += 16) {
+        for (let column = column0; column < min(columns, column0 + 16); column++) {
+          for (let row = row0; row < min(rows, row0 + 16); row++) {
+            set(target, column * rows + row, get(source, row * columns + column));
+          }
+        }
+      }
+    }
+  }
+}

@@ -4,7 +4,7 @@
  * @module
  */
 export { rotate, rowProducts, scaleRows, softmaxGradientRows, softmaxRows } from "./attention";
-export { adam, add, blend, copyRows, multiply, scale, sumSlices } from "./elements";
+export { adam, add, blend, copyRows, multiply, scale, sumRows, sumSlices, transpose } from "./elements";
 export { gemm, gemmScratch } from "./gemm";
 export { rmsNorm, rmsNormGradient, swiGlu, swiGluGradient } from "./normalise";
 export {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import type { Attributes } from "../../kernels/operation.ts";
 import type { TaskName } from "../machine.ts";
 import type { TensorHeap } from "../tensors.ts";
@@ -36,6 +36,15 @@ export class Cpu {
     this.threads.run(task, total, align, total * cost < LEAST_WORK ? 0 : 4, values);
   }
 
+  /** What the stock kernel gives, for cases that a kernel here does not cover. */
+  stock(name: string, inputs: Infos | tf.TensorInfo[], attributes: Attributes = {}): tf.TensorInfo | tf.TensorInfo[] {
+    return tf.getKernel(name, "cpu").kernelFunc({
+      inputs: inputs as Infos,
+      attrs: attributes as tf.NamedAttrMap,
+      backend: this.tensors,
+    });
+  }
+
   /** Byte offset of `bytes` of scratch memory for each thread, valid until the next call. */
   scratch(bytes: number): number {
     const all = bytes * this.threads.count;
@@ -57,4 +66,9 @@ export function sizeOf({ shape }: tf.TensorInfo): number {
 /** The length of the last axis, 1 for a scalar. */
 export function widthOf({ shape }: tf.TensorInfo): number {
   return shape.length ? shape[shape.length - 1] : 1;
+}
+
+/** Whether all are f32: what the kernels of this folder work on. */
+export function allFloat(...infos: tf.TensorInfo[]): boolean {
+  return infos.every(({ dtype }) => dtype === "float32");
 }
