@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { type Preset, presets } from "../../model/config.ts";
+import { makeConfig, parseConfig } from "../../train/config.ts";
+
+Deno.test("makeConfig() makes a configuration of every preset", () => {
+  for (const preset of Object.keys(presets) as Preset[]) {
+    const config = makeConfig(preset, 9);
+    assert.equal(config.model.tokens, 81);
+    assert.equal(config.seed, 0);
+    assert.deepEqual(parseConfig(JSON.parse(JSON.stringify(config))), config, "it survives a checkpoint's header");
+  }
+});
+
+Deno.test("makeConfig() puts overrides over the preset", () => {
+  const config = makeConfig("arc", 30, { model: { hLayers: 2 }, training: { batchSize: 5 }, seed: 7 });
+  assert.equal(config.model.hLayers, 2);
+  assert.equal(config.training.batchSize, 5);
+  assert.equal(config.seed, 7);
+  assert.equal(config.training.learningRate, 1e-4, "the rest is the official recipe");
+});
+
+Deno.test("makeConfig() names unknown keys at every level", () => {
+  const cases: [Record<string, unknown>, RegExp][] = [
+    [{ model: { widht: 3 } }, /^Cannot use configuration: model: .*"widht"$/],
+    [{ training: { learningRat: 3 } }, /^Cannot use configuration: training: .*"learningRat"$/],
+    [{ sead: 3 }, /^Cannot use configuration: configuration: .*"sead"$/],
+  ];
+  for (const [overrides, message] of cases) assert.throws(() => makeConfig("mini", 5, overrides), { message });
+});
+
+Deno.test("makeConfig() names a wrong value by its path, those that only fit together included", () => {
+  const training = { batchSize: 0, ema: 1.5 };
+  assert.throws(
+    () => makeConfig("mini", 5, { training }),
+    (error: Error) => /training\.batchSize: /.test(error.message) && /training\.ema: /.test(error.message),
+  );
+  assert.throws(
+    () => makeConfig("mini", 5, { model: { gradientCalls: 7 } }),
+    { message: "Cannot use configuration: model.gradientCalls: must be at most the number of calls in a segment" },
+  );
+});
