@@ -15,8 +15,8 @@ export const trainingSchema = z.strictObject({
   batchSize: z.int().min(1),
   /** How a puzzle is identified: each augmentation has a row of its own (HRM), or a task has one and is told the augmentation. */
   identity: z.enum(["augmentation", "task"]),
-  /** Distinct augmentations of each task, the original included. */
-  augmentations: z.int().min(1),
+  /** Distinct augmented looks of each task besides the original; they count with identity `augmentation` only. */
+  augmentations: z.int().min(0),
   /** The marking of the canvas: end-of-grid tokens as HRM has them, or one token for everything outside the grid. */
   marking: z.enum(["eos", "outside"]),
   /** The loss' likelihood. */
@@ -109,7 +109,7 @@ const loopTraining: TrainingConfig = {
   ...officialTraining,
   batchSize: 8,
   identity: "task",
-  augmentations: 1,
+  augmentations: 0,
   marking: "outside",
   likelihood: "softmax",
   rule: "adamw",

@@ -5,13 +5,12 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { type Augmentation, dihedral, identityAugmentation, invert, swapsSides } from "../arc/augment.ts";
-import { apply } from "../arc/augment.ts";
-import { type Batch, meaningfulColours } from "../arc/dataset.ts";
+import { apply, type Augmentation, identityAugmentation, invert, swapsSides } from "../arc/augment.ts";
+import { collate, encodeTest, type Identity } from "../arc/dataset.ts";
 import type { Random } from "../arc/random.ts";
 import { type SizeRule, sizeRule } from "../arc/size.ts";
 import type { Grid, Task } from "../arc/task.ts";
-import { type Canvas, decode, encode } from "../arc/tokens.ts";
+import { type Canvas, decode } from "../arc/tokens.ts";
 import type { Guess } from "../arc/vote.ts";
 import { argMax, think, type ThinkOptions, type Thought } from "../model/act.ts";
 import type { Network } from "../model/parameters.ts";
@@ -39,7 +38,7 @@ export interface GuessOptions extends ThinkOptions {
   /** The canvas on which tasks are shown. */
   canvas: Canvas;
   /** Whether the augmentation's colours are told (`task`) or painted (`augmentation`). */
-  identity: "augmentation" | "task";
+  identity: Identity;
   /** Rows in a batch of inference. */
   batchSize?: number;
 }
@@ -82,7 +81,9 @@ export async function guess(
   const guesses: ExplainedGuess[][] = task.test.map(() => []);
   for (let from = 0; from < looks.length; from += batchSize) {
     const part = looks.slice(from, from + batchSize);
-    const batch = testBatch(task, part, canvas, identity);
+    const batch = collate(
+      part.map(({ test, view: { augmentation, row } }) => encodeTest(task, test, augmentation, canvas, identity, row)),
+    );
     const input = modelInput(batch, table, network.config);
     const thoughts = await think(network, input, options);
     tf.dispose(input as unknown as tf.TensorContainer);
@@ -96,37 +97,6 @@ export async function guess(
     });
   }
   return guesses;
-}
-
-/** The batch that shows test inputs in their views, unshifted. */
-function testBatch(
-  task: Task,
-  looks: { input: Grid; view: View }[],
-  canvas: Canvas,
-  identity: GuessOptions["identity"],
-): Batch {
-  const [B, S] = [looks.length, canvas.side ** 2];
-  const batch: Batch = {
-    size: B,
-    tokens: S,
-    inputs: new Int32Array(B * S),
-    labels: new Int32Array(B * S),
-    weights: new Float32Array(B * S),
-    rows: Int32Array.from(looks, ({ view }) => view.row),
-    dihedral: new Int32Array(B),
-    colours: new Int32Array(B * 10),
-    roles: new Uint8Array(B * 10),
-  };
-  const roles = identity === "task" ? meaningfulColours(task.train) : [];
-  looks.forEach(({ input, view: { augmentation } }, b) => {
-    const painted = identity === "augmentation" ? apply(augmentation, input) : dihedral(input, augmentation.dihedral);
-    batch.inputs.set(encode(painted, canvas, [0, 0]), b * S);
-    if (identity === "augmentation") return;
-    batch.dihedral[b] = augmentation.dihedral;
-    batch.colours.set(augmentation.colours, b * 10);
-    batch.roles.set(roles, b * 10);
-  });
-  return batch;
 }
 
 /** An answer in painted colours: the official crop, then the inverse augmentation. */
