@@ -15,7 +15,9 @@ import type { Grid, Task } from "./task.ts";
  * colour of c, a permutation of 0..9 that keeps black, 0.
  */
 export interface Augmentation {
+  /** 0..7, as above. */
   dihedral: number;
+  /** [10], a permutation with colours[0] = 0. */
   colours: number[];
 }
 

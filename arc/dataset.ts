@@ -47,7 +47,9 @@ export interface Example {
   labels: Int32Array;
   /** f32[S] */
   weights: Float32Array;
+  /** The row of the puzzle table. */
   row: number;
+  /** The symmetry that is told. */
   dihedral: number;
   /** [10] */
   colours: number[];
@@ -57,7 +59,9 @@ export interface Example {
 
 /** A task and the pairs of it that are trained on. */
 export interface TrainingTask {
+  /** The task, all of it. */
   task: Task;
+  /** What of it is trained on. */
   pairs: Pair[];
   /** The size of its answers, if the demonstrations tell it. */
   rule?: SizeRule;
@@ -65,18 +69,25 @@ export interface TrainingTask {
 
 /** A row of the puzzle table: the index of its task, and the look it stands for. */
 export interface Puzzle {
+  /** Index of the task among those trained on. */
   task: number;
+  /** The look; the original with identity `"task"`. */
   augmentation: Augmentation;
+  /** The row, at least 1. */
   row: number;
 }
 
 /** How a {@link Sampler} makes its batches. */
 export interface SamplerOptions {
+  /** Rows in a batch. */
   batchSize: number;
+  /** What grids are written on. */
   canvas: Canvas;
+  /** What has a row of its own. */
   identity: Identity;
   /** Augmented looks of each task besides the original; counts with identity `"augmentation"` only. */
   augmentations: number;
+  /** Decides every batch. */
   seed: number;
 }
 

@@ -15,6 +15,7 @@ export interface DataSet {
   name: string;
   /** Owner and name of its repository. */
   repository: string;
+  /** The commit, 40 hexadecimal digits. */
   commit: string;
   /** The folder of the tasks in the repository. */
   folder: string;
@@ -68,6 +69,7 @@ export const DATA_SETS: readonly DataSet[] = [
 
 /** A set could not be fetched; the message says why, and what to do. */
 export class FetchError extends Error {
+  /** "FetchError". */
   override name = "FetchError";
 }
 

@@ -15,12 +15,15 @@ export interface Answered {
 
 /** So many of so many. */
 export interface Tally {
+  /** How many are solved. */
   solved: number;
+  /** Out of how many. */
   total: number;
 }
 
 /** What k attempts a test input are worth, by each of the three rules in use. */
 export interface Score {
+  /** Attempts at each test input. */
   k: number;
   /** Test outputs found, of all test outputs (Kaggle: the mean over test outputs). */
   outputs: Tally;

@@ -9,6 +9,7 @@ import type { Canvas } from "./tokens.ts";
 
 /** A law that gives the output's size from the input's. */
 export interface SizeRule {
+  /** Which law it is. */
   kind: "same" | "constant" | "ratio";
   /** Height and width of the output for an input of that size, each 1 to 30. */
   apply(height: number, width: number): [number, number];

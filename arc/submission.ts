@@ -8,7 +8,9 @@ import { type Grid, MAX_SIDE, type Task } from "./task.ts";
 
 /** Two attempts at one test input. */
 export interface Attempts {
+  /** The first attempt. */
   attempt_1: Grid;
+  /** The second attempt. */
   attempt_2: Grid;
 }
 
@@ -85,7 +87,9 @@ export interface Run {
   model: string;
   /** Who ran it. */
   provider: string;
+  /** When it began. */
   start: Date;
+  /** When it was done. */
   end: Date;
   /** What it cost, in US dollars. */
   cost: number;
@@ -93,7 +97,9 @@ export interface Run {
 
 /** One attempt as arc-agi-benchmarking reads it. */
 export interface BenchmarkAttempt {
+  /** The grid that is scored. */
   answer: Grid;
+  /** All that the scorer requires beside it. */
   metadata: {
     model: string;
     provider: string;

@@ -11,25 +11,33 @@ export type Grid = number[][];
 
 /** A demonstration: an input grid and the output grid it becomes. */
 export interface Pair {
+  /** What is given. */
   input: Grid;
+  /** What it becomes. */
   output: Grid;
 }
 
 /** A test input; its output is present only in files that carry the answers. */
 export interface Test {
+  /** What is given. */
   input: Grid;
+  /** What it becomes, where that is known. */
   output?: Grid;
 }
 
 /** An ARC task: demonstrations and test inputs. */
 export interface Task {
+  /** Its name, that of its file in the published sets. */
   id: string;
+  /** The demonstrations, at least one. */
   train: Pair[];
+  /** What is to be answered, at least one. */
   test: Test[];
 }
 
 /** A task whose answers nobody can read: the type has no place for them. */
 export interface UnansweredTask extends Task {
+  /** Test inputs alone. */
   test: { input: Grid; output?: never }[];
 }
 
@@ -38,6 +46,7 @@ export const MAX_SIDE = 30;
 
 /** A task document, or a file of them, that cannot be used; the message says where and what was expected. */
 export class TaskError extends Error {
+  /** "TaskError". */
   override name = "TaskError";
 }
 

@@ -13,12 +13,14 @@ import type { Grid } from "./task.ts";
  * one class for every cell beyond the grid (OUT 0, colour c is c + 1).
  */
 export interface Canvas {
+  /** Rows and columns, 1 to 30. */
   side: number;
+  /** How the end of the grid is written. */
   marking: "eos" | "outside";
 }
 
 /** The label of a cell that is not scored. */
-export const IGNORE = -100;
+export const IGNORE: number = -100;
 
 const EOS = 1;
 

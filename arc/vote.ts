@@ -7,14 +7,19 @@ import type { Grid } from "./task.ts";
 
 /** One answer of the network, its augmentation undone, and the probability with which it would have halted there. */
 export interface Guess {
+  /** The answer; `[]` if there was none. */
   grid: Grid;
+  /** A probability, 0 to 1. */
   halt: number;
 }
 
 /** A distinct answer: how many guesses gave it, and their mean halting probability. */
 export interface Candidate {
+  /** The answer. */
   grid: Grid;
+  /** How many guesses gave it. */
   votes: number;
+  /** Their mean halting probability. */
   halt: number;
 }
 
