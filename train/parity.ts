@@ -6,6 +6,8 @@
  */
 import { type Comparison, table } from "./parity/ledger.ts";
 import { compareNetwork } from "./parity/network.ts";
+import { comparePipeline } from "./parity/pipeline.ts";
+import { compareTorch } from "./parity/torch.ts";
 import { compareUnits } from "./parity/units.ts";
 
 export { type Comparison, table };
@@ -25,7 +27,17 @@ export async function compareFixture(folder: string): Promise<Comparison[]> {
       return await compareNetwork(folder, fixture);
     case "units":
       return await compareUnits(folder);
+    case "arc-pipeline":
+      return await comparePipeline(folder, fixture.files, taskFolders());
+    case "torch":
+      return await compareTorch(folder, fixture);
     default:
       throw new Error(`Cannot compare ${folder}: config.json is of kind ${fixture.kind}, which is not known`);
   }
+}
+
+/** Where the tasks of ARC-AGI-1 may lie: the folder that ARC_DATA names, or the one that `deno task data` fills. */
+function taskFolders(): string[] {
+  const named = Deno.env.get("ARC_DATA");
+  return [...(named ? [named] : []), "data", "../shared/data"];
 }
