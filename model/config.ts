@@ -84,7 +84,11 @@ export const modelSchema = z.strictObject({
   }
 });
 
-/** The configuration of a network; see {@link modelSchema} for what each value means. */
+/**
+ * The configuration of a network; see {@link modelSchema} for what each value means.
+ *
+ * @internal
+ */
 export type ModelConfig = z.infer<typeof modelSchema>;
 
 /** The inner width of SwiGLU in the official code: two thirds of `expansion · width`, up to a multiple of `multiple`. */

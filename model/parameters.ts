@@ -14,7 +14,11 @@ export const MAX_SIDE = 30;
 /** Tensors by dotted name: `H.0.qkv`, `embed_tokens`, … */
 export type Parameters = Record<string, tf.Tensor>;
 
-/** A network: its configuration and its tensors. */
+/**
+ * A network: its configuration and its tensors.
+ *
+ * @internal
+ */
 export interface Network {
   /** What the tensors mean. */
   config: ModelConfig;

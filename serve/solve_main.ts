@@ -81,7 +81,7 @@ async function solveVisibly(solver: Solver, task: Task, options: SolveOptions): 
 /** The task and its answers, side by side; marked where the file carries the truth. */
 function picture(task: Task, { answers, solver, seconds }: Solution): string {
   const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
-  const width = process.stdout.columns ?? 120;
+  const width = process.stdout.columns || 120;
   const rows = task.train.map(({ input, output }, i) =>
     sideBySide([{ title: `train ${i + 1}`, grid: input }, { title: "output", grid: output }], colour, width)
   );

@@ -85,13 +85,25 @@ export const defaults = { seconds: 30, augmentations: 32, adapt: "auto", seed: 0
 /** Solves tasks one at a time with weights that it never changes. */
 export class Solver implements TaskSolver {
   #queue: Promise<unknown> = Promise.resolve();
+  /** What answers; on the current backend. */
+  readonly weights: Weights;
+  /** What replies call the weights. */
+  readonly name: string;
+  /** What replies call the backend. */
+  readonly backend: string;
 
   /**
+   * A solver.
+   *
    * @param weights loaded on the current backend
    * @param name what replies call the weights
    * @param backend what replies call the backend
    */
-  constructor(readonly weights: Weights, readonly name: string, readonly backend: string) {}
+  constructor(weights: Weights, name: string, backend: string) {
+    this.weights = weights;
+    this.name = name;
+    this.backend = backend;
+  }
 
   /**
    * Solves a task after those asked for earlier.

@@ -55,7 +55,11 @@ export const trainingSchema = z.strictObject({
   targetEvery: z.int().min(1),
 });
 
-/** How a network is trained; see {@link trainingSchema} for what each value means. */
+/**
+ * How a network is trained; see {@link trainingSchema} for what each value means.
+ *
+ * @internal
+ */
 export type TrainingConfig = z.infer<typeof trainingSchema>;
 
 /** Everything about a run that changes its result, seed included. */
@@ -66,7 +70,11 @@ export const configSchema = z.strictObject({
   seed: z.int(),
 });
 
-/** Everything about a run that changes its result. */
+/**
+ * Everything about a run that changes its result.
+ *
+ * @internal
+ */
 export type Config = z.infer<typeof configSchema>;
 
 const officialTraining: TrainingConfig = {

@@ -19,7 +19,11 @@ export interface RowRule {
   beta2: number;
 }
 
-/** Rows with, for AdamW, their moments and their own counts of updates. */
+/**
+ * Rows with, for AdamW, their moments and their own counts of updates.
+ *
+ * @internal
+ */
 export class PuzzleTable {
   /** All rows, [rows · width]. */
   readonly values: Float32Array;
