@@ -148,7 +148,14 @@ function packed(task: Task): Uint8Array[] {
   );
 }
 
+const ascii = new TextDecoder();
+
+// Called a million times for a set of tasks with a thousand looks each, hence the plain loop and the decoder.
 function augmentedKey(pairs: Uint8Array[], colours: readonly number[]): string {
-  const names = pairs.map((bytes) => String.fromCharCode(...bytes.map((byte) => byte < 10 ? colours[byte] : byte)));
-  return names.sort().join("");
+  const texts = pairs.map((bytes) => {
+    const renamed = bytes.slice();
+    for (let i = 0; i < renamed.length; i++) if (renamed[i] < 10) renamed[i] = colours[renamed[i]];
+    return ascii.decode(renamed);
+  });
+  return texts.sort().join("");
 }
