@@ -31,6 +31,13 @@ export interface Backend {
 const SOFTWARE = /llvmpipe|swiftshader|software|basic render|lavapipe/i;
 
 async function requestAdapter(): Promise<GPUAdapter | undefined> {
+  // Vulkan's loader complains on stderr where this is unset, though it needs nothing from it here.
+  if (
+    Deno.build.os === "linux" &&
+    Deno.permissions.querySync({ name: "env", variable: "XDG_RUNTIME_DIR" }).state === "granted"
+  ) {
+    if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+  }
   // Deno may lack navigator.gpu altogether (edge), or find no driver.
   return await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" }) ?? undefined;
 }
@@ -70,6 +77,7 @@ async function startWebGpu(adapter: GPUAdapter): Promise<void> {
  */
 export async function startBackend(name: BackendName = "auto"): Promise<Backend> {
   tf.enableProdMode();
+  let why = "";
   if (name === "auto" || name === "webgpu") {
     const adapter = await requestAdapter();
     const software = adapter !== undefined && (SOFTWARE.test(adapterName(adapter)) || adapter.info.isFallbackAdapter);
@@ -81,6 +89,7 @@ export async function startBackend(name: BackendName = "auto"): Promise<Backend>
         description: `webgpu: ${adapterName(adapter)}${software ? " (a processor, not a GPU: slow)" : ""}`,
       };
     }
+    why = adapter ? ` (the only GPU adapter, ${adapterName(adapter)}, is a processor itself)` : " (no GPU found)";
     if (name === "webgpu") {
       throw new Error(
         "Cannot start webgpu: no adapter found; install a Vulkan driver (software: mesa-vulkan-drivers libvulkan1) or use --backend cpu",
@@ -94,5 +103,5 @@ export async function startBackend(name: BackendName = "auto"): Promise<Backend>
   }
   const { description } = startCpu();
   await tf.setBackend(CPU_BACKEND);
-  return { name: "cpu", description };
+  return { name: "cpu", description: description + why };
 }
