@@ -36,31 +36,30 @@ function parse(args: string[]) {
   }
 }
 
-/**
- * The command itself; returns the exit code 0.
- * @throws {UsageError} for a mistake in the arguments
- * @throws {Error} when the weights cannot be exported; then nothing is written
- */
-export async function main(args: string[]): Promise<number> {
+async function run(args: string[]): Promise<void> {
   const { values: { to, out, help }, positionals } = parse(args);
   if (help) {
     console.log(HELP);
-    return 0;
+    return;
   }
   if (positionals.length !== 1) throw new UsageError(`one weights file is needed, ${positionals.length} are given`);
   if (to !== "torch-names") throw new UsageError(`--to must be torch-names, not ${to ?? "left out"}`);
   if (out === undefined) throw new UsageError("--out is missing: where should the tensors go?");
   await exportCheckpoint(positionals[0], out);
   console.log(`saved ${out}`);
-  return 0;
 }
 
-if (import.meta.main) {
+/** The command itself. Its exit code: 0, 1 if the file cannot be exported; then nothing is written, 2 for a mistake in the arguments. */
+export async function main(args: string[]): Promise<number> {
   try {
-    Deno.exit(await main(Deno.args));
+    await run(args);
+    return 0;
   } catch (error) {
     console.error((error as Error).message);
-    if (error instanceof UsageError) console.error("See deno task export --help.");
-    Deno.exit(error instanceof UsageError ? 2 : 1);
+    if (!(error instanceof UsageError)) return 1;
+    console.error("See deno task export --help.");
+    return 2;
   }
 }
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -71,16 +71,11 @@ function metadata(model: ModelConfig): Record<string, string> {
   return { config: JSON.stringify(config), tasks: "[]", steps: "0", side: String(side) };
 }
 
-/**
- * The command itself; returns the exit code 0.
- * @throws {UsageError} for a mistake in the arguments
- * @throws {Error} when the checkpoint cannot be imported; then nothing is written
- */
-export async function main(args: string[]): Promise<number> {
+async function run(args: string[]): Promise<void> {
   const { values, positionals } = parse(args);
   if (values.help) {
     console.log(HELP);
-    return 0;
+    return;
   }
   if (positionals.length !== 1) throw new UsageError(`one checkpoint is needed, ${positionals.length} are given`);
   const [file] = positionals;
@@ -92,15 +87,19 @@ export async function main(args: string[]): Promise<number> {
     `${file}: ${kind} of ${count} parameters, ${rows.toLocaleString("en")} puzzle rows (${chosen.puzzleTable})`,
   );
   console.log(`saved ${chosen.out}`);
-  return 0;
 }
 
-if (import.meta.main) {
+/** The command itself. Its exit code: 0, 1 if the file cannot be imported; then nothing is written, 2 for a mistake in the arguments. */
+export async function main(args: string[]): Promise<number> {
   try {
-    Deno.exit(await main(Deno.args));
+    await run(args);
+    return 0;
   } catch (error) {
     console.error((error as Error).message);
-    if (error instanceof UsageError) console.error("See deno task import --help.");
-    Deno.exit(error instanceof UsageError ? 2 : 1);
+    if (!(error instanceof UsageError)) return 1;
+    console.error("See deno task import --help.");
+    return 2;
   }
 }
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
