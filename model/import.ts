@@ -190,7 +190,7 @@ async function readArchitecture(path: string): Promise<Record<string, unknown>> 
   try {
     arch = parseYaml(text)?.arch;
   } catch (error) {
-    throw refusal(`it is not YAML (${(error as Error).message})`);
+    throw refusal(`it cannot be parsed as YAML (${(error as Error).message})`);
   }
   if (typeof arch !== "object" || arch === null) throw refusal("it has no section arch");
   const { name } = arch as { name?: unknown };

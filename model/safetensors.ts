@@ -19,10 +19,11 @@ import {
   type TensorInfo,
   type TensorSource,
   toBytes,
+  type TypedArray,
 } from "./tensor_data.ts";
 
 export { float32 };
-export type { DType, TensorData, TensorSource };
+export type { DType, TensorData, TensorInfo, TensorSource, TypedArray };
 
 /** Free text that travels in a file's header. */
 export type Metadata = Record<string, string>;
@@ -110,7 +111,11 @@ export async function openSafetensors(path: string): Promise<SafetensorsSource> 
   }
 }
 
-/** A safetensors file behind any source of bytes. @throws {RangeError} if it is not one */
+/**
+ * A safetensors file behind any source of bytes.
+ * @internal
+ * @throws {RangeError} if it is not one
+ */
 export async function safetensorsSource(bytes: ByteSource): Promise<SafetensorsSource> {
   if (bytes.size < 8) throw refusal(bytes.name, `its ${bytes.size} bytes are too few for a header`);
   const length = headerLength(await bytes.read(0, 8), bytes.size, bytes.name);

@@ -415,7 +415,7 @@ Deno.test("importCheckpoint() says which tensor does not fit the configuration, 
       /official configuration: pos_encodings/,
     );
     await assert.rejects(withYaml("lr: 1"), /Cannot read all_config\.yaml: it has no section arch/);
-    await assert.rejects(withYaml("arch: ["), /Cannot read all_config\.yaml: it is not YAML/);
+    await assert.rejects(withYaml("arch: ["), /Cannot read all_config\.yaml: it cannot be parsed as YAML/);
     await assert.rejects(
       imported(folder, `${fixtures}step_100`),
       /do not tell the number of heads; give the all_config/,
