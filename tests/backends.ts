@@ -9,10 +9,13 @@ import { type Backend, startBackend } from "../model/backend.ts";
 const adapter = await navigator.gpu?.requestAdapter();
 const required = Deno.env.get("HRM_REQUIRE_GPU") === "1";
 
+/** Where tests run. */
+export type TestedBackend = "cpu" | "webgpu";
+
 const started = new Map<string, { backend: Backend; registered: string }>();
 
 /** Starts a backend once and selects it; a second device would not see the first one's tensors. */
-async function select(name: "cpu" | "webgpu"): Promise<Backend> {
+async function select(name: TestedBackend): Promise<Backend> {
   let known = started.get(name);
   if (!known) {
     const backend = await startBackend(name);
@@ -25,9 +28,15 @@ async function select(name: "cpu" | "webgpu"): Promise<Backend> {
 /**
  * Registers a test for each backend, named `name [cpu]` and `name [webgpu]`. The latter is ignored without an adapter, but fails if
  * HRM_REQUIRE_GPU=1.
+ *
+ * @param backends fewer where a test is of what happens beside the device, and long
  */
-export function eachBackend(name: string, test: (backend: Backend) => void | Promise<void>): void {
-  for (const backend of ["cpu", "webgpu"] as const) {
+export function eachBackend(
+  name: string,
+  test: (backend: Backend) => void | Promise<void>,
+  backends: TestedBackend[] = ["cpu", "webgpu"],
+): void {
+  for (const backend of backends) {
     Deno.test({
       name: `${name} [${backend}]`,
       ignore: backend === "webgpu" && !adapter && !required,

@@ -351,3 +351,15 @@ export function differences(f: () => number, weights: Matrix, distance = 1e-5): 
     })
   );
 }
+
+/** The slope of `f` along a direction in `weights`, by central difference; the weights are put back. */
+export function slope(f: () => number, weights: Matrix, direction: Matrix, distance = 1e-5): number {
+  const original = weights.map((row) => row.slice());
+  const at = (offset: number): number => {
+    weights.forEach((row, i) => row.forEach((_, j) => row[j] = original[i][j] + offset * direction[i][j]));
+    return f();
+  };
+  const difference = at(distance) - at(-distance);
+  weights.forEach((row, i) => row.splice(0, row.length, ...original[i]));
+  return difference / (2 * distance);
+}

@@ -1,0 +1,344 @@
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import type { Batch } from "../../arc/dataset.ts";
+import { createRandom } from "../../arc/random.ts";
+import type { Config } from "../../train/config.ts";
+import { PuzzleTable } from "../../train/puzzle_table.ts";
+import { rateFactor } from "../../train/schedule.ts";
+import {
+  createTrainingState,
+  disposeTrainingState,
+  mergeBatch,
+  metricsOf,
+  modelInput,
+  targetsOf,
+  type TrainingState,
+  trainStep,
+} from "../../train/step.ts";
+import { eachBackend } from "../backends.ts";
+import * as oracle from "../oracle.ts";
+import {
+  assertNumbers,
+  assertTensor,
+  randomNetwork,
+  randomVector,
+  relativeNamed,
+  relatives,
+  rowsOf,
+  weightsOf,
+} from "../relatives.ts";
+
+const B = 3;
+
+/** Rows of the tests' puzzle tables. */
+const TABLE = 7;
+
+/** A batch whose rows all differ; some labels are ignored, some light. */
+function randomBatch({ model }: Config, seed: number): Batch {
+  const random = createRandom(seed);
+  const S = model.tokens;
+  const integers = (size: number, n: number) => Int32Array.from({ length: size }, () => random.integer(n));
+  return {
+    size: B,
+    tokens: S,
+    inputs: integers(B * S, model.vocabulary),
+    labels: integers(B * S, model.vocabulary).map((label) => random.next() < 0.2 ? -100 : label),
+    weights: Float32Array.from({ length: B * S }, () => random.next() < 0.2 ? 0.1 : 1),
+    rows: Int32Array.from(random.permutation(TABLE - 1).slice(0, B), (row) => row + 1),
+    dihedral: integers(B, 8),
+    colours: Int32Array.from(Array.from({ length: B }, () => random.permutation(10)).flat()),
+    roles: Uint8Array.from(integers(B * 10, 2)),
+  };
+}
+
+/** A batch's rows as the oracle's samples. Token 0 is always itself, colour c is token c + 1. */
+function samplesOf(batch: Batch, table: PuzzleTable, { model }: Config): oracle.Sample[] {
+  const row = <T extends ArrayLike<number>>(values: T, b: number) => rowsOf(values, values.length / batch.size)[b];
+  return Array.from({ length: batch.size }, (_, b): oracle.Sample => {
+    const sample = { tokens: row(batch.inputs, b), row: [...table.row(batch.rows[b])] };
+    if (model.conditioning === "prefix") return sample;
+    return {
+      ...sample,
+      shown: [0, ...row(batch.colours, b).map((colour) => colour + 1)],
+      roles: [1, ...row(batch.roles, b)],
+      dihedral: batch.dihedral[b],
+    };
+  });
+}
+
+function randomTable({ model, training }: Config): PuzzleTable {
+  const table = new PuzzleTable(TABLE, model.puzzleWidth, training.puzzleRule);
+  table.values.set(randomVector(table.values.length, createRandom(6)));
+  return table;
+}
+
+function trainingState(config: Config, seed = 1): TrainingState {
+  return createTrainingState(randomNetwork(config.model, seed), randomTable(config), config);
+}
+
+/** A configuration with other values for training. */
+const withTraining = (config: Config, training: Partial<Config["training"]>): Config => ({
+  ...config,
+  training: { ...config.training, ...training },
+});
+
+Deno.test("mergeBatch() takes the fresh rows where halted and keeps the held ones elsewhere", () => {
+  const { config } = relativeNamed("loop");
+  const [held, fresh] = [randomBatch(config, 1), randomBatch(config, 2)];
+  assert.equal(mergeBatch(undefined, fresh, Uint8Array.of(1, 1, 1)), fresh);
+  const merged = mergeBatch(held, fresh, Uint8Array.of(0, 1, 0));
+  for (const key of ["inputs", "labels", "weights", "rows", "dihedral", "colours", "roles"] as const) {
+    const [old, young, mixed] = [held, fresh, merged].map((batch) => rowsOf(batch[key], batch[key].length / B));
+    assert.deepEqual(mixed, [old[0], young[1], old[2]], key);
+  }
+  assert.deepEqual(held, randomBatch(config, 1), "the held batch is left alone");
+  assert.deepEqual(fresh, randomBatch(config, 2), "the fresh batch is left alone");
+});
+
+for (const name of ["hrm", "loop"]) {
+  eachBackend(`modelInput() of ${name} shows each row its tokens, its puzzle and how it is told`, async () => {
+    const { config } = relativeNamed(name);
+    const [batch, table] = [randomBatch(config, 1), randomTable(config)];
+    const samples = samplesOf(batch, table, config);
+    const input = modelInput(batch, table, config.model);
+    assert.deepEqual(Object.keys(input).length, name === "hrm" ? 2 : 5);
+    for (const [key, tensor] of Object.entries(input) as [keyof typeof samples[0], tf.Tensor][]) {
+      const from = key as string === "rows" ? "row" : key;
+      await assertTensor(tensor, samples.map((sample) => sample[from]), key, { tolerance: 0 });
+    }
+  });
+}
+
+eachBackend("targetsOf() makes each row's weights sum to 1 and checks no light token", async () => {
+  const batch = {
+    ...randomBatch(relativeNamed("hrm").config, 1),
+    labels: Int32Array.of(1, 2, 3, -100, 5, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1),
+    weights: Float32Array.of(1, 1, 0.1, 0, 0.5, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1),
+  };
+  const { labels, weights, checked } = targetsOf(batch);
+  await assertTensor(labels, batch.labels, "labels", { tolerance: 0 });
+  await assertTensor(
+    weights,
+    [1, 1, 0.1, 0, 0.5].map((w) => w / 2.6).concat(Array(5).fill(0), Array(5).fill(0.2)),
+    "w",
+  );
+  await assertTensor(checked, [1, 2, -1, -1, 5, -1, -1, -1, -1, -1, 1, 1, 1, 1, 1], "checked", { tolerance: 0 });
+});
+
+Deno.test("metricsOf() sums over the rows that halted and have labels", () => {
+  const [size, tokens] = [4, 2];
+  const batch = {
+    ...randomBatch(relativeNamed("hrm").config, 1),
+    size,
+    tokens,
+    labels: Int32Array.of(1, 2, 1, -100, 3, 3, -100, -100),
+    weights: Float32Array.of(1, 1, 1, 1, 1, 0.1, 1, 1),
+  };
+  const segments = Int32Array.of(3, 4, 2, 9);
+  // Right: one of two; the only one; the only one that weighs; nothing is asked for.
+  const correct = Float32Array.of(1, 0, 1, 1, 1, 1, 1, 1);
+  const qHalt = Float32Array.of(-1, -1, 0, 5);
+  assert.deepEqual(metricsOf(batch, Uint8Array.of(1, 1, 1, 1), segments, correct, qHalt), {
+    count: 3,
+    accuracy: 0.5 + 1 + 1,
+    exactAccuracy: 2,
+    // Row 0 is wrong and said so; row 1 is right and denied it; row 2 is right and said so.
+    qHaltAccuracy: 2,
+    segments: 3 + 4 + 2,
+  });
+  assert.equal(metricsOf(batch, Uint8Array.of(0, 1, 0, 1), segments, correct, qHalt).count, 1);
+});
+
+/** Numbers of the optimiser, by parameter. */
+type Numbers = Record<string, oracle.AdamNumber[]>;
+
+for (const name of ["hrm", "loop"]) {
+  eachBackend(`trainStep() of ${name} moves parameters, average and table by their rules`, async () => {
+    // Rates at which a step is far above the tolerance.
+    const config = withTraining(relativeNamed(name).config, {
+      learningRate: 0.05,
+      weightDecay: 0.5,
+      puzzleLearningRate: 0.1,
+      puzzleWeightDecay: 0.5,
+      warmup: 2,
+      finalRate: 0.1,
+      clipNorm: name === "hrm" ? 0 : 0.5,
+      ema: 0.3,
+    });
+    const { training } = config;
+    const state = trainingState(config);
+    const weights = await weightsOf(state.network.parameters);
+    const flat = (matrix: oracle.Matrix) => matrix.flat().map((p) => ({ p, m: 0, v: 0 }));
+    const numbers: Numbers = Object.fromEntries(Object.entries(weights).map(([key, value]) => [key, flat(value)]));
+    const averages = Object.fromEntries(Object.entries(weights).map(([key, value]) => [key, value.flat()]));
+    const table = randomTable(config);
+    const totalSteps = 4;
+    for (let t = 1; t <= 3; t++) {
+      const seen: Record<string, tf.Tensor> = {};
+      const report = await trainStep(state, randomBatch(config, t), config, totalSteps, createRandom(1), (result) => {
+        for (const [key, gradient] of Object.entries(result.gradients)) seen[key] = tf.clone(gradient);
+        seen.rowGradient = tf.clone(result.rowGradient);
+      });
+      const gradients: Record<string, number[]> = {};
+      for (const [key, gradient] of Object.entries(seen)) gradients[key] = Array.from(await gradient.data());
+      tf.dispose(seen);
+      const norm = Math.sqrt(Object.values(gradients).flat().reduce((sum, value) => sum + value * value, 0));
+      const scale = training.clipNorm ? Math.min(1, training.clipNorm / norm) : 1;
+      assertNumbers([report.gradientNorm], [training.clipNorm ? norm : 0], "norm");
+      const rate = training.learningRate * rateFactor(t, { ...training, totalSteps });
+      const decay = training.emaRamp ? Math.min(training.ema, (1 + t) / (10 + t)) : training.ema;
+      for (const [key, parameter] of Object.entries(state.network.parameters)) {
+        const embedding = ["embed_tokens", "positions", "rows", "columns"].includes(key);
+        const weightDecay = embedding && !training.decayEmbeddings ? 0 : training.weightDecay;
+        const { rule, beta1, beta2 } = training;
+        numbers[key] = numbers[key].map((number, i) =>
+          oracle.adam(number, scale * gradients[key][i], rule, rate, weightDecay, beta1, beta2, t)
+        );
+        averages[key] = averages[key].map((value, i) => value * decay + numbers[key][i].p * (1 - decay));
+        await assertTensor(parameter, numbers[key].map(({ p }) => p), `${key} at step ${t}`);
+        await assertTensor(state.average![key], averages[key], `average of ${key} at step ${t}`);
+      }
+      table.update(state.held!.rows, Float32Array.from(gradients.rowGradient, (g) => g * scale), {
+        rule: training.puzzleRule,
+        learningRate: training.puzzleLearningRate * rateFactor(t, { ...training, totalSteps }),
+        weightDecay: training.puzzleWeightDecay,
+        beta1: training.beta1,
+        beta2: training.beta2,
+      });
+      assertNumbers(state.table.values, table.values, `table at step ${t}`);
+    }
+    disposeTrainingState(state);
+  });
+}
+
+for (const name of ["hrm", "trm", "loop"]) {
+  eachBackend(`trainStep() of ${name} carries on rows that go on and starts halted ones afresh`, async () => {
+    const { relative, config } = relativeNamed(name);
+    const { model } = config;
+    const state = trainingState(config, 3);
+    const fresh = oracle.initialState(await weightsOf(state.network.buffers), model.prefix + model.tokens);
+    let before = Array(B).fill(fresh);
+    let segments = Array(B).fill(0);
+    let halted = Array(B).fill(1);
+    let held: Batch | undefined;
+    let [started, went] = [0, 0];
+    for (let t = 1; t <= 6; t++) {
+      const batch = randomBatch(config, t);
+      held = mergeBatch(held, batch, Uint8Array.from(halted));
+      const weights = await weightsOf(state.network.parameters);
+      const samples = samplesOf(held, state.table, config);
+      const expected = samples.map((sample, b) =>
+        oracle.segment(relative, weights, sample, halted[b] ? fresh : before[b], model)
+      );
+      started += halted.filter(Boolean).length;
+      went += halted.filter((h) => !h).length;
+      await trainStep(state, batch, config, 100, createRandom(1));
+      const carry = state.carry!;
+      assert.deepEqual(state.held, held);
+      await assertTensor(carry.state.zH, expected.map(({ zH }) => zH), `zH after step ${t}`, { tolerance: 1e-4 });
+      segments = segments.map((count, b) => halted[b] ? 1 : count + 1);
+      halted = segments.map((count, b) => {
+        if (count >= model.maxSegments) return 1;
+        if (model.halting === "fixed") return 0;
+        const [halt, going] = oracle.haltValues(weights, expected[b]);
+        return halt > (model.halting === "q" ? going : 0) ? 1 : 0;
+      });
+      assert.deepEqual([...carry.segments], segments);
+      assert.deepEqual([...carry.halted], halted);
+      // Each step is judged from the state that the network itself came to.
+      const [zH, zL] = await Promise.all([carry.state.zH, carry.state.zL].map((tensor) => tensor?.data()));
+      const sample = (values: ArrayLike<number>, b: number) =>
+        rowsOf(values, model.width).slice(b * (model.prefix + model.tokens), (b + 1) * (model.prefix + model.tokens));
+      before = before.map((_, b) => ({ zH: sample(zH!, b), zL: zL && sample(zL, b) }));
+    }
+    assert.ok(started > B && went > B, `rows must both start and go on to be a test: ${started}, ${went}`);
+    disposeTrainingState(state);
+  }, ["cpu"]);
+}
+
+eachBackend(
+  "trainStep() lets no row halt at its first segment where all explore, and every row where none does",
+  async () => {
+    for (const exploration of [0, 1]) {
+      const config = withTraining(relativeNamed("hrm").config, { exploration, learningRate: 0, weightDecay: 0 });
+      const state = trainingState(config);
+      // Every row wants to halt, always.
+      const { parameters } = state.network;
+      tf.dispose([parameters["q_head.weight"], parameters["q_head.bias"]]);
+      parameters["q_head.weight"] = tf.zeros([2, config.model.width]);
+      parameters["q_head.bias"] = tf.tensor1d([5, -5]);
+      const random = createRandom(3);
+      const spent = new Set<number>();
+      for (let t = 0; t < 12; t++) {
+        await trainStep(state, randomBatch(config, t), config, 100, random);
+        const { segments, halted } = state.carry!;
+        segments.forEach((count, row) => halted[row] && spent.add(count));
+      }
+      // A draw of each step decides, so a row that may not halt yet may halt at the next.
+      assert.deepEqual([...spent].sort(), exploration ? [2, 3, 4] : [1]);
+      disposeTrainingState(state);
+    }
+  },
+  ["cpu"],
+);
+
+eachBackend("trainStep() computes the target of continuing at every n-th step only", async () => {
+  const config = withTraining(relativeNamed("hrm").config, { targetEvery: 3 });
+  const state = trainingState(config);
+  const learned: boolean[] = [];
+  for (let t = 0; t < 7; t++) {
+    const { losses } = await trainStep(state, randomBatch(config, t), config, 100, createRandom(1));
+    assertNumbers([losses.total], [losses.answer + (losses.halt + losses.continue) / 2], "total");
+    learned.push(losses.continue > 0);
+  }
+  assert.deepEqual(learned, [true, false, false, true, false, false, true]);
+  disposeTrainingState(state);
+}, ["cpu"]);
+
+for (const { name, config } of relatives) {
+  eachBackend(`trainStep() of ${name} holds no more tensors later than after step 3`, async (backend) => {
+    const before = tf.memory().numTensors;
+    const state = trainingState(config);
+    // A software adapter takes seconds for what the processor does at once.
+    const steps = backend.name === "cpu" ? 20 : 7;
+    let third = 0;
+    for (let t = 1; t <= steps; t++) {
+      await trainStep(state, randomBatch(config, t), config, steps, createRandom(1));
+      if (t === 3) third = tf.memory().numTensors;
+    }
+    assert.equal(tf.memory().numTensors, third);
+    disposeTrainingState(state);
+    assert.equal(tf.memory().numTensors, before);
+  }, name === "hrm" || name === "loop" ? ["cpu", "webgpu"] : ["cpu"]);
+}
+
+for (const name of ["hrm", "loop"]) {
+  eachBackend(`trainStep() of ${name} gives the same bits for the same seed`, async () => {
+    const runs = [];
+    for (let run = 0; run < 2; run++) {
+      const config = withTraining(relativeNamed(name).config, { exploration: 0.5 });
+      const state = trainingState(config);
+      const random = createRandom(4);
+      const reports = [];
+      for (let t = 1; t <= 5; t++) reports.push(await trainStep(state, randomBatch(config, t), config, 20, random));
+      runs.push({ reports, weights: await weightsOf(state.network.parameters), table: state.table.values.slice() });
+      disposeTrainingState(state);
+    }
+    assert.deepEqual(runs[0], runs[1]);
+  }, ["cpu"]);
+
+  eachBackend(`trainStep() of ${name} learns one batch by heart`, async () => {
+    const config = withTraining(relativeNamed(name).config, { learningRate: 1e-2, ema: 0 });
+    const state = trainingState(config);
+    assert.equal(state.average, undefined);
+    const losses = [];
+    const steps = 150;
+    for (let t = 1; t <= steps; t++) {
+      const report = await trainStep(state, randomBatch(config, 1), config, steps, createRandom(1));
+      losses.push(report.losses.answer);
+    }
+    const worst = Math.max(...losses.slice(-config.model.maxSegments));
+    assert.ok(worst < losses[0] / 2, `the loss went from ${losses[0]} to ${worst}`);
+    disposeTrainingState(state);
+  }, ["cpu"]);
+}
