@@ -22,9 +22,9 @@ export interface ModelInput {
   rows: tf.Tensor;
   /** With `roles`: which token each token is shown as, i32[B, V]. */
   shown?: tf.Tensor;
-  /** With `roles`: 1 for tokens whose own role may matter, f32[B, V]. */
+  /** With `roles`: 1 for tokens whose own role may matter, repeated over D, f32[B, V, D]. */
   roles?: tf.Tensor;
-  /** With `roles`: the dihedral transform of each sample, i32[B, 1]. */
+  /** With `roles`: the dihedral transform of each sample, repeated over V, i32[B, V]. */
   dihedral?: tf.Tensor;
 }
 
@@ -101,13 +101,15 @@ export function embed(parameters: Parameters, input: ModelInput, config: ModelCo
   }
   const part = (from: number, count: number) =>
     tf.reshape(tf.slice(input.rows, [0, from * D], [B, count * D]), [B, count, D]);
-  const roles = tf.mul(part(0, V), tf.expandDims(input.roles!, -1));
-  const vectors = tf.add(tokenEmbedding(input.shown!, parameters.embed_tokens), roles);
-  let x = tf.add(tokenEmbedding(input.tokens, vectors), tokenEmbedding(input.dihedral!, part(V, 8)));
+  const vectors = tf.add(tokenEmbedding(input.shown!, parameters.embed_tokens), tf.mul(part(0, V), input.roles!));
+  // What is the same for all cells is added to the few token vectors rather than to the many cells.
+  let x = tokenEmbedding(input.tokens, tf.add(vectors, tokenEmbedding(input.dihedral!, part(V, 8))));
   if (config.gridPositions) {
-    const rows = tf.expandDims(tf.slice(parameters.rows, [0, 0], [side, D]), 1);
-    const columns = tf.expandDims(tf.slice(parameters.columns, [0, 0], [side, D]), 0);
-    x = tf.add(x, tf.reshape(tf.add(rows, columns), [S, D]));
+    const cells = Array.from({ length: S }, (_, cell) => cell);
+    const place = (name: "rows" | "columns", index: (cell: number) => number) =>
+      tokenEmbedding(tf.tensor(cells.map(index), [1, S], "int32"), parameters[name]);
+    const places = tf.add(place("rows", (cell) => Math.floor(cell / side)), place("columns", (cell) => cell % side));
+    x = tf.add(x, places);
   }
   if (P) x = tf.concat([part(V + 8, P), x], 1);
   return { x, vectors, rotary: rotations, side };

@@ -154,8 +154,8 @@ export function inputOf(samples: Sample[], config: ModelConfig): ModelInput {
   return {
     ...input,
     shown: tf.tensor2d(samples.map(({ shown }) => shown!), [B, config.vocabulary], "int32"),
-    roles: tf.tensor2d(samples.map(({ roles }) => roles!), [B, config.vocabulary]),
-    dihedral: tf.tensor2d(samples.map(({ dihedral }) => [dihedral!]), [B, 1], "int32"),
+    roles: tf.tensor3d(samples.map(({ roles }) => roles!.map((role) => Array(config.width).fill(role)))),
+    dihedral: tf.tensor2d(samples.map(({ dihedral }) => Array(config.vocabulary).fill(dihedral)), undefined, "int32"),
   };
 }
 

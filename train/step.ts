@@ -99,21 +99,21 @@ export function modelInput(batch: Batch, table: PuzzleTable, config: ModelConfig
     rows: tf.tensor(table.gather(batch.rows), [B, table.width], "float32"),
   };
   if (config.conditioning === "prefix") return input;
-  const V = config.vocabulary;
+  const { vocabulary: V, width: D } = config;
   // Token 0 is outside the grid and always itself; colour c is token c + 1.
-  const shown = Int32Array.from(
-    { length: B * V },
-    (_, i) => i % V ? batch.colours[Math.floor(i / V) * 10 + i % V - 1] + 1 : 0,
-  );
-  const roles = Float32Array.from(
-    { length: B * V },
-    (_, i) => i % V ? batch.roles[Math.floor(i / V) * 10 + i % V - 1] : 1,
-  );
+  const ofToken = (values: ArrayLike<number>, i: number) => values[Math.floor(i / V) * 10 + i % V - 1];
+  const shown = Int32Array.from({ length: B * V }, (_, i) => i % V ? ofToken(batch.colours, i) + 1 : 0);
+  const roles = new Float32Array(B * V * D);
+  for (let i = 0; i < B * V; i++) roles.fill(i % V ? ofToken(batch.roles, i) : 1, i * D, (i + 1) * D);
   return {
     ...input,
     shown: tf.tensor(shown, [B, V], "int32"),
-    roles: tf.tensor(roles, [B, V], "float32"),
-    dihedral: tf.tensor(batch.dihedral, [B, 1], "int32"),
+    roles: tf.tensor(roles, [B, V, D], "float32"),
+    dihedral: tf.tensor(
+      Int32Array.from({ length: B * V }, (_, i) => batch.dihedral[Math.floor(i / V)]),
+      [B, V],
+      "int32",
+    ),
   };
 }
 
