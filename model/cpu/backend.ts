@@ -14,7 +14,7 @@ import { productKernels } from "./kernels/product.ts";
 import { rearrangeKernels } from "./kernels/rearrange.ts";
 import { createMachine, PACKING_BYTES } from "./machine.ts";
 import { createTensorHeap } from "./tensors.ts";
-import { CONTROL_BYTES, createThreads } from "./threads.ts";
+import { createThreads, RESERVED_BYTES } from "./threads.ts";
 
 /** The name under which tfjs knows this backend; "cpu" stays the stock one. */
 export const CPU_BACKEND = "native";
@@ -43,7 +43,7 @@ export function startCpu(): CpuReport {
   if (report) return report;
   tf.enableProdMode();
   const threadCount = chooseThreads();
-  const heap = new Heap(CONTROL_BYTES);
+  const heap = new Heap(RESERVED_BYTES);
   const packing = heap.allocate(PACKING_BYTES * threadCount).address;
   const blas = findBlas(heap.memory, packing);
   const threads = createThreads(

@@ -27,6 +27,8 @@ export async function compileKernels(): Promise<Uint8Array<ArrayBuffer>> {
     "--maximumMemory=65536",
     "--enable=simd",
     "--enable=threads",
+    "--enable=relaxed-simd",
+    "--memoryBase=1024",
     "--use=abort=",
   ], {
     readFile(name: string) {

@@ -131,6 +131,7 @@ export const tasks = {
       v[11],
       v[12],
       v[13],
+      v[14],
       from,
       to,
     ),

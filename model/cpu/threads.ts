@@ -8,7 +8,10 @@ import { Worker } from "node:worker_threads";
 import { type Machine, type TaskName, taskNames, tasks } from "./machine.ts";
 
 /** Bytes at the start of the memory through which threads talk. */
-export const CONTROL_BYTES: number = 512;
+const CONTROL_BYTES = 512;
+
+/** Bytes at the start of the memory that are not the heap's: the control area, and from 1024 the kernels' constants. */
+export const RESERVED_BYTES: number = 2048;
 
 /** Int32 slots of the control area. */
 const TICKET = 0; // chunks of the present job that nobody has taken; the upper bits count jobs, so that each job changes it
@@ -19,14 +22,18 @@ const CHUNKS = 4;
 const TOTAL = 5;
 const ALIGN = 6;
 const FAILED = 7;
+const WAITING = 8; // 1 while the main thread sleeps until chunks are finished
 /** Byte offset of the arguments. */
 const VALUES = 64;
 
 const CHUNK_BITS = 10;
 const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
 
-/** How often a thread looks before it sleeps: about as long as the main thread needs between two operations. */
-const SPINS = 20000;
+/**
+ * How often a thread looks before it sleeps. A sleeper is awake again after microseconds, but one that looks for long uses up its share of a
+ * busy core and then misses milliseconds when it is needed.
+ */
+const SPINS = 400;
 
 /** The control area, as one thread sees it. */
 export interface Control {
@@ -63,6 +70,7 @@ export function work({ slots, values }: Control, machine: Machine): void {
       Atomics.store(slots, FAILED, 1);
     }
     Atomics.add(slots, DONE, 1);
+    if (Atomics.load(slots, WAITING)) Atomics.notify(slots, DONE);
   }
 }
 
@@ -145,8 +153,10 @@ export function createThreads(
       if (Atomics.load(slots, SLEEPERS) > 0) Atomics.notify(slots, TICKET);
       work(control, machine);
       for (let spins = 0, done; (done = Atomics.load(slots, DONE)) < chunks;) {
-        // A worker that lost its core needs ours; nobody wakes us, so the sleep is short.
-        if (++spins > SPINS) Atomics.wait(slots, DONE, done, 0.05);
+        if (++spins < SPINS) continue;
+        Atomics.store(slots, WAITING, 1);
+        Atomics.wait(slots, DONE, done);
+        Atomics.store(slots, WAITING, 0);
       }
       if (Atomics.exchange(slots, FAILED, 0)) throw new Error(`Cannot compute ${task}: a thread failed, see above`);
     },

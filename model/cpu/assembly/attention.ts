@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { exp1, exp4, get, get4, max4, rowOf, set, set4, sum4 } from "./vector";
+import { exp1, exp4, fused, get, get4, max4, rowOf, set, set4, sum4 } from "./vector";
 import { log } from "./host";
 
 /**
@@ -54,7 +54,7 @@ export function softmaxRows(scores: usize, inverses: usize, logSumExp: usize, ro
     const x = rowOf(scores, row, width);
     let largest4 = f32x4.splat(-f32.MAX_VALUE);
     let i: i32 = 0;
-    for (; i + 4 <= width; i += 4) largest4 = f32x4.max(largest4, get4(x, i));
+    for (; i + 4 <= width; i += 4) largest4 = f32x4.pmax(largest4, get4(x, i));
     let largest = max4(largest4);
     for (; i < width; i++) largest = max(largest, get(x, i));
     const shift = f32x4.splat(largest);
@@ -94,7 +94,7 @@ export function rowProducts(a: usize, b: usize, stride: i32, products: usize, ro
     const y = rowOf(b, row, stride);
     let sums = f32x4.splat(0);
     let i: i32 = 0;
-    for (; i + 4 <= width; i += 4) sums = f32x4.add(sums, f32x4.mul(get4(x, i), get4(y, i)));
+    for (; i + 4 <= width; i += 4) sums = fused(get4(x, i), get4(y, i), sums);
     let sum = sum4(sums);
     for (; i < width; i++) sum += get(x, i) * get(y, i);
     set(products, row, sum);

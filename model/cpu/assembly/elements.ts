@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { atan2Of4, copy, get, get4, rowOf, set, set4 } from "./vector";
+import { angle4, copy, get, get4, rowOf, set, set4 } from "./vector";
 
 /** y[i] = a[i] + sign · b[i mod period], elements [from, to); `period` equal to the length means no repetition. */
 export function add(a: usize, b: usize, y: usize, sign: f32, period: i32, from: i32, to: i32): void {
@@ -53,9 +53,9 @@ export function blend(a: usize, b: usize, y: usize, keep: f64, from: i32, to: i3
 /** The four updated parameters; moments are written by the caller. */
 // @ts-ignore: decorator
 @inline
-function step(p: v128, m: v128, v: v128, decay: v128, rate: v128, unbias: v128, atan2: bool): v128 {
+function step(p: v128, m: v128, v: v128, decay: v128, rate: v128, unbias: v128, tiny: v128, angle: bool): v128 {
   const root = f32x4.sqrt(f32x4.mul(v, unbias));
-  const direction = atan2 ? atan2Of4(m, root) : f32x4.div(m, f32x4.add(root, f32x4.splat(1e-8)));
+  const direction = angle ? angle4(m, root) : f32x4.div(m, f32x4.add(root, tiny));
   return f32x4.sub(f32x4.mul(p, decay), f32x4.mul(rate, direction));
 }
 
@@ -80,6 +80,7 @@ export function adam(
   unbias: f64,
   beta1: f64,
   beta2: f64,
+  epsilon: f32,
   atan2: i32,
   from: i32,
   to: i32,
@@ -92,6 +93,7 @@ export function adam(
   const take1 = f32x4.splat(<f32> (1 - beta1));
   const keep2 = f32x4.splat(<f32> beta2);
   const take2 = f32x4.splat(<f32> (1 - beta2));
+  const tiny = f32x4.splat(epsilon);
   const angle = atan2 != 0;
   let i = from;
   for (; i + 4 <= to; i += 4) {
@@ -100,7 +102,7 @@ export function adam(
     const second = f32x4.add(f32x4.mul(get4(v, i), keep2), f32x4.mul(f32x4.mul(slope, slope), take2));
     set4(mOut, i, first);
     set4(vOut, i, second);
-    set4(pOut, i, step(get4(p, i), first, second, decays, rates, unbiases, angle));
+    set4(pOut, i, step(get4(p, i), first, second, decays, rates, unbiases, tiny, angle));
   }
   for (; i < to; i++) {
     const slope = f32x4.mul(f32x4.splat(get(g, i)), scales);
@@ -108,7 +110,7 @@ export function adam(
     const second = f32x4.add(f32x4.mul(f32x4.splat(get(v, i)), keep2), f32x4.mul(f32x4.mul(slope, slope), take2));
     set(mOut, i, f32x4.extract_lane(first, 0));
     set(vOut, i, f32x4.extract_lane(second, 0));
-    const updated = step(f32x4.splat(get(p, i)), first, second, decays, rates, unbiases, angle);
+    const updated = step(f32x4.splat(get(p, i)), first, second, decays, rates, unbiases, tiny, angle);
     set(pOut, i, f32x4.extract_lane(updated, 0));
   }
 }

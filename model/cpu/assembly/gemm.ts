@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { get, get4, rowOf, set, set4 } from "./vector";
+import { fused, get, get4, rowOf, set, set4 } from "./vector";
 
 /** Rows of a tile. */
 const MR: i32 = 4;
@@ -65,17 +65,17 @@ function tile(a: usize, b: usize, depth: i32, c: usize, ldc: i32, alpha: f32, be
     const b0 = v128.load(b, 0);
     const b1 = v128.load(b, 16);
     const a0 = v128.load32_splat(a, 0);
-    c00 = f32x4.add(c00, f32x4.mul(a0, b0));
-    c01 = f32x4.add(c01, f32x4.mul(a0, b1));
+    c00 = fused(a0, b0, c00);
+    c01 = fused(a0, b1, c01);
     const a1 = v128.load32_splat(a, 4);
-    c10 = f32x4.add(c10, f32x4.mul(a1, b0));
-    c11 = f32x4.add(c11, f32x4.mul(a1, b1));
+    c10 = fused(a1, b0, c10);
+    c11 = fused(a1, b1, c11);
     const a2 = v128.load32_splat(a, 8);
-    c20 = f32x4.add(c20, f32x4.mul(a2, b0));
-    c21 = f32x4.add(c21, f32x4.mul(a2, b1));
+    c20 = fused(a2, b0, c20);
+    c21 = fused(a2, b1, c21);
     const a3 = v128.load32_splat(a, 12);
-    c30 = f32x4.add(c30, f32x4.mul(a3, b0));
-    c31 = f32x4.add(c31, f32x4.mul(a3, b1));
+    c30 = fused(a3, b0, c30);
+    c31 = fused(a3, b1, c31);
     a += 16;
     b += 32;
   }

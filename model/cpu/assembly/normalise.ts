@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { exp1, get, get4, rowOf, set, set4, sigmoid4, sum4 } from "./vector";
+import { exp1, fused, get, get4, ones, rowOf, set, set4, sigmoid4, sum4 } from "./vector";
 
 /** y = h · inverse, inverse = 1/√(mean(h²) + ε), h = x + residual; rows [from, to) of `width` floats. */
 export function rmsNorm(
@@ -24,7 +24,7 @@ export function rmsNorm(
     let i: i32 = 0;
     for (; i + 4 <= width; i += 4) {
       const h = f32x4.add(get4(a, i), get4(b, i));
-      squares = f32x4.add(squares, f32x4.mul(h, h));
+      squares = fused(h, h, squares);
       set4(out, i, h);
     }
     let sum = sum4(squares);
@@ -57,7 +57,7 @@ export function rmsNormGradient(
     const out = rowOf(dx, row, width);
     let products = f32x4.splat(0);
     let i: i32 = 0;
-    for (; i + 4 <= width; i += 4) products = f32x4.add(products, f32x4.mul(get4(a, i), get4(b, i)));
+    for (; i + 4 <= width; i += 4) products = fused(get4(a, i), get4(b, i), products);
     let sum = sum4(products);
     for (; i < width; i++) sum += get(a, i) * get(b, i);
     const along = sum / <f32> width;
@@ -91,7 +91,6 @@ export function swiGlu(gateUp: usize, y: usize, inner: i32, from: i32, to: i32):
 
 /** The gradient of {@link swiGlu}: d(gate) and d(up) side by side. */
 export function swiGluGradient(dy: usize, gateUp: usize, dx: usize, inner: i32, from: i32, to: i32): void {
-  const one = f32x4.splat(1);
   for (let row = from; row < to; row++) {
     const dys = rowOf(dy, row, inner);
     const gates = rowOf(gateUp, row, 2 * inner);
@@ -104,7 +103,7 @@ export function swiGluGradient(dy: usize, gateUp: usize, dx: usize, inner: i32, 
       const d = get4(dys, i);
       const s = sigmoid4(gate);
       const silu = f32x4.mul(gate, s);
-      const slope = f32x4.add(s, f32x4.mul(silu, f32x4.sub(one, s)));
+      const slope = f32x4.add(s, f32x4.mul(silu, f32x4.sub(ones(), s)));
       set4(dGates, i, f32x4.mul(f32x4.mul(d, get4(ups, i)), slope));
       set4(dUps, i, f32x4.mul(d, silu));
     }

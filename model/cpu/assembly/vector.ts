@@ -66,28 +66,91 @@ export function copy(to: usize, from: usize, count: i32): void {
   for (; i < count; i++) set(to, i, get(from, i));
 }
 
+// Constants come from memory: a vector constant in the code costs three instructions wherever it is used, a load one.
+const TABLE: usize = memory.data<f32>([
+  1,
+  -87,
+  88,
+  12582912,
+  1.4426950408889634,
+  0.693359375,
+  -0.00021219444005469057,
+  0.0013814570682752038,
+  0.008368730217057387,
+  0.041668389344158153,
+  0.1666652052172256,
+  0.4999999344037241,
+  0.41421356,
+  0.7853981633974483,
+  1.5707963267948966,
+  0.08058889944161979,
+  -0.13879442552915566,
+  0.1997789155269378,
+  -0.33332954446972124,
+  -0.0,
+]);
+const ONE: usize = 0;
+const LOWEST: usize = 4;
+const HIGHEST: usize = 8;
+/** 1.5 · 2²³: adding it rounds to whole numbers and leaves them in the low bits. */
+const ROUNDER: usize = 12;
+const LOG2_E: usize = 16;
+/** ln 2 in two parts: the first has few enough bits that n times it is exact. */
+const LN2_HIGH: usize = 20;
+const LN2_LOW: usize = 24;
+const EXP6: usize = 28;
+const EXP5: usize = 32;
+const EXP4: usize = 36;
+const EXP3: usize = 40;
+const EXP2: usize = 44;
+const TAN_PI_8: usize = 48;
+const PI_4: usize = 52;
+const PI_2: usize = 56;
+const ATAN9: usize = 60;
+const ATAN7: usize = 64;
+const ATAN5: usize = 68;
+const ATAN3: usize = 72;
+const SIGN: usize = 76;
+
+// @ts-ignore: decorator
+@inline
+function constant(offset: usize): v128 {
+  return v128.load32_splat(TABLE + offset);
+}
+
+/** Four ones. */
+// @ts-ignore: decorator
+@inline
+export function ones(): v128 {
+  return constant(ONE);
+}
+
+/** a · b + c, in one rounding where the processor can (any since 2013), else in two. */
+// @ts-ignore: decorator
+@inline
+export function fused(a: v128, b: v128, c: v128): v128 {
+  return f32x4.relaxed_madd(a, b, c);
+}
+
 /**
  * eˣ of four floats: 2ⁿ · p(r) with x = n ln 2 + r, |r| ≤ ln 2 / 2, p of degree 6 fitted to the least relative error.
- * Below -87.3 the result is the smallest normal number, above 88.3 it stays at its largest.
+ * Below -87 and above 88 the result stays where it is there.
  */
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  const bounded = f32x4.min(f32x4.max(x, f32x4.splat(-87.3)), f32x4.splat(88.3));
-  const n = f32x4.nearest(f32x4.mul(bounded, f32x4.splat(1.4426950408889634)));
-  // ln 2 in two parts: the first has few enough bits that n times it is exact.
-  const r = f32x4.sub(
-    f32x4.sub(bounded, f32x4.mul(n, f32x4.splat(0.693359375))),
-    f32x4.mul(n, f32x4.splat(-0.00021219444005469057)),
-  );
-  let p = f32x4.splat(0.0013814570682752038);
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.008368730217057387));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.041668389344158153));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.1666652052172256));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(0.4999999344037241));
-  p = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(p, r), r), r), f32x4.splat(1));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return f32x4.mul(p, power);
+  const bounded = f32x4.pmin(f32x4.pmax(x, constant(LOWEST)), constant(HIGHEST));
+  const shifted = fused(bounded, constant(LOG2_E), constant(ROUNDER));
+  const n = f32x4.sub(shifted, constant(ROUNDER));
+  const r = f32x4.relaxed_nmadd(n, constant(LN2_LOW), f32x4.relaxed_nmadd(n, constant(LN2_HIGH), bounded));
+  let p = constant(EXP6);
+  p = fused(p, r, constant(EXP5));
+  p = fused(p, r, constant(EXP4));
+  p = fused(p, r, constant(EXP3));
+  p = fused(p, r, constant(EXP2));
+  p = f32x4.add(fused(f32x4.mul(p, r), r, r), constant(ONE));
+  // n is added to the exponent.
+  return i32x4.add(p, i32x4.shl(shifted, 23));
 }
 
 /** eˣ of one float, the same bits as a lane of {@link exp4}. */
@@ -101,31 +164,31 @@ export function exp1(x: f32): f32 {
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
-  const one = f32x4.splat(1);
-  return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))));
+  return f32x4.div(constant(ONE), f32x4.add(constant(ONE), exp4(f32x4.neg(x))));
 }
 
 /** The angle of (root, m), root ≥ 0, in -π/2 … π/2; 0 at the origin. */
 // @ts-ignore: decorator
 @inline
-export function atan2Of4(m: v128, root: v128): v128 {
+export function angle4(m: v128, root: v128): v128 {
   const size = f32x4.abs(m);
   const steep = f32x4.gt(size, root);
-  const small = f32x4.min(size, root);
-  const large = f32x4.max(size, root);
+  const small = f32x4.pmin(size, root);
+  const large = f32x4.pmax(size, root);
   // Beyond tan(π/8) the angle is taken from the diagonal, so that the polynomial's argument stays small.
-  const far = f32x4.gt(small, f32x4.mul(large, f32x4.splat(0.41421356)));
+  const far = f32x4.gt(small, f32x4.mul(large, constant(TAN_PI_8)));
   const numerator = v128.bitselect(f32x4.sub(small, large), small, far);
   const denominator = v128.bitselect(f32x4.add(small, large), large, far);
   const t = f32x4.div(numerator, denominator);
   const z = f32x4.mul(t, t);
-  let p = f32x4.splat(0.08058889944161979);
-  p = f32x4.add(f32x4.mul(p, z), f32x4.splat(-0.13879442552915566));
-  p = f32x4.add(f32x4.mul(p, z), f32x4.splat(0.1997789155269378));
-  p = f32x4.add(f32x4.mul(p, z), f32x4.splat(-0.33332954446972124));
-  const near = f32x4.add(f32x4.mul(f32x4.mul(p, z), t), t);
-  const angle = f32x4.add(near, v128.and(far, f32x4.splat(0.7853981633974483)));
-  const whole = v128.bitselect(f32x4.sub(f32x4.splat(1.5707963267948966), angle), angle, steep);
-  const signed = v128.or(whole, v128.and(m, i32x4.splat(i32.MIN_VALUE)));
-  return v128.and(signed, f32x4.ne(m, f32x4.splat(0)));
+  let p = constant(ATAN9);
+  p = fused(p, z, constant(ATAN7));
+  p = fused(p, z, constant(ATAN5));
+  p = fused(p, z, constant(ATAN3));
+  const near = fused(f32x4.mul(p, z), t, t);
+  const angle = f32x4.add(near, v128.and(far, constant(PI_4)));
+  const whole = v128.bitselect(f32x4.sub(constant(PI_2), angle), angle, steep);
+  const signed = v128.or(whole, v128.and(m, constant(SIGN)));
+  // 0/0 at the origin is not a number, but the angle is 0 by definition; a moment that is no number stays one.
+  return v128.and(signed, f32x4.ne(size, f32x4.sub(size, size)));
 }

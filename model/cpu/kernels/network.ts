@@ -134,7 +134,7 @@ export function networkKernels(cpu: Cpu): Record<string, Kernel> {
         1 - learningRate * weightDecay,
         learningRate / (1 - beta1 ** step),
         1 / (1 - beta2 ** step),
-        ...[beta1, beta2, +(rule === "atan2")],
+        ...[beta1, beta2, 1e-8, +(rule === "atan2")],
       ]);
       return outputs;
     },
