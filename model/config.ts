@@ -93,7 +93,8 @@ export type ModelConfig = z.infer<typeof modelSchema>;
 
 /** The inner width of SwiGLU in the official code: two thirds of `expansion · width`, up to a multiple of `multiple`. */
 export function feedForwardWidth(width: number, expansion: number, multiple = 256): number {
-  return Math.ceil(Math.round(expansion * width * 2 / 3) / multiple) * multiple;
+  // Python rounds halves to even numbers, so half a number above a multiple is rounded down to it.
+  return Math.ceil(Math.ceil(expansion * width * 2 / 3 - 0.5) / multiple) * multiple;
 }
 
 /** The length of a puzzle's row with `roles`: colour roles, dihedral embeddings, registers. */
