@@ -9,6 +9,7 @@ import { createRandom } from "../../arc/random.ts";
 import { think } from "../../model/act.ts";
 import { segmentCalls, sequenceLength } from "../../model/config.ts";
 import { answer, call, embed, haltValues, initialState, rotary, settle, type State, step } from "../../model/hrm.ts";
+import { movingAverage } from "../../model/kernels/adam.ts";
 import { modelConfigFromOfficial } from "../../model/official_config.ts";
 import { fromOfficial } from "../../model/official_names.ts";
 import { type Network, type Parameters, specify } from "../../model/parameters.ts";
@@ -358,6 +359,21 @@ async function train(context: Context, ema: number): Promise<StepRecord[]> {
   return records;
 }
 
+/** The average after each step for another decay than the one trained with; training does not depend on it. */
+async function averagesOf(context: Context, steps: StepRecord[], decay: number): Promise<Values[]> {
+  const official = new Map([...context.weights.keys()].map((name) => [fromOfficial(name), name]));
+  const all: Values[] = steps.map(() => new Map());
+  for (const [name, parameter] of Object.entries(start(context).network.parameters)) {
+    let average = parameter;
+    for (const [k, { weights }] of steps.entries()) {
+      const moved = tf.tensor(weights.get(official.get(name)!)!, parameter.shape);
+      average = movingAverage(average, moved, decay);
+      all[k].set(official.get(name)!, await values(average));
+    }
+  }
+  return all;
+}
+
 /** Everything that a training step leaves, as the fixture names it, of all steps together. */
 const series: Record<string, (step: StepRecord) => Numbers> = {
   current_inputs: ({ held }) => held.inputs,
@@ -393,10 +409,10 @@ const EXACT = new Set(
 
 async function compareTraining(context: Context): Promise<void> {
   const { tensors, ledger, fixture, config } = context;
-  const rates: number[] = fixture.optimizer.ema_rates?.length ? fixture.optimizer.ema_rates : [0];
-  const runs = new Map<number, StepRecord[]>();
-  for (const rate of rates) runs.set(rate, await train(context, rate));
-  const steps = runs.get(rates[0])!;
+  const rates: number[] = (fixture.optimizer.ema_rates ?? []).toSorted();
+  const steps = await train(context, rates[0] ?? 0);
+  const averages = new Map<number, (Values | undefined)[]>([[rates[0], steps.map(({ average }) => average)]]);
+  for (const rate of rates.slice(1)) averages.set(rate, await averagesOf(context, steps, rate));
   ledger.given("train/inputs", "train/labels", "train/puzzle_identifiers");
 
   const computed: Record<string, () => Numbers> = {};
@@ -415,9 +431,12 @@ async function compareTraining(context: Context): Promise<void> {
     const match = name.match(/^train\/(grad|weights|ema_[\d.]+)_(?:step)?(\d+|end)(?:_(probe|sample)|\/(.+))$/);
     if (!match) continue;
     const [, what, when, summary, own] = match;
-    const run = what.startsWith("ema_") ? runs.get(Number(what.slice(4))) : steps;
-    const record = run?.at(when === "end" ? -1 : Number(when) - 1);
-    const all = what === "grad" ? record?.gradients : what === "weights" ? record?.weights : record?.average;
+    const at = when === "end" ? -1 : Number(when) - 1;
+    const all = what === "grad"
+      ? steps.at(at)?.gradients
+      : what === "weights"
+      ? steps.at(at)?.weights
+      : averages.get(Number(what.slice("ema_".length)))?.at(at);
     const names: string[] = own ? [own] : fixture.params.map(({ name }: { name: string }) => name);
     if (!all || !names.every((name) => all.has(name))) continue;
     const parts = names.map((name) => all.get(name)!);

@@ -150,7 +150,8 @@ async function rotations({ cases }: Section, ledger: Ledger): Promise<void> {
 }
 
 async function norm(section: Section, ledger: Ledger): Promise<void> {
-  ledger.given("rms_norm.eps", "rms_norm.x");
+  ledger.given("rms_norm.x");
+  ledger.near("rms_norm.eps", [], [section.eps], [presets.arc({ side: 30 }).epsilon], DOUBLE);
   const x = tf.tensor2d(section.x);
   await near(ledger, "rms_norm.y", section.y, rmsNorm(x, tf.zerosLike(x), section.eps));
 }
