@@ -24,7 +24,7 @@ import { withoutGradient } from "../model/kernels/operation.ts";
 import type { Network, Parameters } from "../model/parameters.ts";
 import type { Config } from "./config.ts";
 import { type Losses, segmentLoss, type Targets } from "./loss.ts";
-import { PuzzleTable } from "./puzzle_table.ts";
+import type { PuzzleTable } from "./puzzle_table.ts";
 import { rateFactor } from "./schedule.ts";
 
 /** Everything that a step changes. */
