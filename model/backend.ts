@@ -73,9 +73,10 @@ async function startWebGpu(adapter: GPUAdapter): Promise<void> {
 /**
  * Chooses and starts a backend.
  *
+ * @param threads of the processor; all its cores if not given
  * @throws {Error} when `webgpu` is asked for and there is no adapter
  */
-export async function startBackend(name: BackendName = "auto"): Promise<Backend> {
+export async function startBackend(name: BackendName = "auto", threads?: number): Promise<Backend> {
   tf.enableProdMode();
   let why = "";
   if (name === "auto" || name === "webgpu") {
@@ -101,7 +102,7 @@ export async function startBackend(name: BackendName = "auto"): Promise<Backend>
     registerCompositions("cpu");
     return { name, description: "cpu: stock tfjs" };
   }
-  const { description } = startCpu();
+  const { description } = startCpu(threads);
   await tf.setBackend(CPU_BACKEND);
   return { name: "cpu", description: description + why };
 }

@@ -5,7 +5,8 @@
  */
 import type { Grid, UnansweredTask } from "../arc/task.ts";
 import { attempts, type Candidate, vote } from "../arc/vote.ts";
-import { adapt, type AdaptProgress } from "../train/adapt.ts";
+import type { AdaptProgress } from "../train/adapt.ts";
+import { Ensemble } from "../train/ensemble.ts";
 import type { Weights } from "../train/checkpoint.ts";
 import type { ExplainedGuess } from "../train/guess.ts";
 import { guessKnown, recognise } from "../train/known.ts";
@@ -22,6 +23,8 @@ export interface SolveOptions {
   maxSegments?: number;
   /** Whether to adapt: to unseen tasks, never, or always. */
   adapt?: "auto" | "never" | "always";
+  /** Adaptations whose guesses are pooled, one a core at a time. */
+  members?: number;
   /** All randomness comes from here. */
   seed?: number;
 }
@@ -80,11 +83,12 @@ export interface TaskSolver {
 }
 
 /** Defaults of {@link SolveOptions}. */
-export const defaults = { seconds: 30, augmentations: 32, adapt: "auto", seed: 0 } as const;
+export const defaults = { seconds: 30, augmentations: 32, adapt: "auto", members: 2, seed: 0 } as const;
 
 /** Solves tasks one at a time with weights that it never changes. */
 export class Solver implements TaskSolver {
   #queue: Promise<unknown> = Promise.resolve();
+  readonly #ensemble: Ensemble;
   /** What answers; on the current backend. */
   readonly weights: Weights;
   /** What replies call the weights. */
@@ -103,6 +107,14 @@ export class Solver implements TaskSolver {
     this.weights = weights;
     this.name = name;
     this.backend = backend;
+    const { network, table, config } = weights;
+    const prior = { config, network, row: table.rows > 1 ? table.mean(1) : undefined };
+    this.#ensemble = new Ensemble(prior, backend === "cpu" ? navigator.hardwareConcurrency : 0);
+  }
+
+  /** Ends the threads that adaptation started. */
+  async close(): Promise<void> {
+    await this.#ensemble.close();
   }
 
   /**
@@ -132,7 +144,8 @@ export class Solver implements TaskSolver {
     if (wanted === "always" || (wanted === "auto" && !recognised)) {
       const budget = options.steps ? { steps: options.steps } : { seconds: options.seconds ?? defaults.seconds };
       const { signal, onProgress } = call;
-      const adaptation = await adapt(task, weights, {
+      const adaptation = await this.#ensemble.adapt(task, {
+        members: options.members ?? defaults.members,
         budget,
         views,
         seed,

@@ -4,7 +4,7 @@
  * @module
  */
 import { createSampler, type Puzzle } from "../arc/dataset.ts";
-import { createRandom } from "../arc/random.ts";
+import { createRandom, type Random } from "../arc/random.ts";
 import { sizeRule, taskCanvas } from "../arc/size.ts";
 import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
@@ -27,8 +27,8 @@ export interface Budget {
 export interface Prior {
   /** A trained network, left as it is; without one the adaptation starts from nothing. */
   network?: Network;
-  /** Its puzzle table; a new puzzle starts as the mean of its rows. */
-  table?: PuzzleTable;
+  /** Where new rows of the puzzle table start, as a rule the mean of the known ones; drawn afresh without it. */
+  row?: Float32Array;
   /** How it was, and is, trained. */
   config: Config;
 }
@@ -151,12 +151,12 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
   }
 }
 
-/** Rows for new puzzles: the mean of the known ones, or fresh. */
-function freshTable(rows: number, { table, config }: Prior, random: ReturnType<typeof createRandom>): PuzzleTable {
-  const fresh = new PuzzleTable(rows, config.model.puzzleWidth, config.training.puzzleRule);
-  const start = table && table.rows > 1 ? table.mean(1) : initialRow(config.model, random);
-  for (let row = 1; row < rows; row++) fresh.row(row).set(start);
-  return fresh;
+/** Rows for new puzzles. */
+function freshTable(rows: number, { row, config }: Prior, random: Random): PuzzleTable {
+  const table = new PuzzleTable(rows, config.model.puzzleWidth, config.training.puzzleRule);
+  const start = row ?? initialRow(config.model, random);
+  for (let i = 1; i < rows; i++) table.row(i).set(start);
+  return table;
 }
 
 async function guessNow(

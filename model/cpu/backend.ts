@@ -37,12 +37,13 @@ let report: CpuReport | undefined;
  * $HRM_BLAS names a library or "none"; $HRM_THREADS the number of threads. Without the permission to load libraries, the kernels multiply too;
  * without the permission to read the worker's module, one thread works.
  *
+ * @param wanted threads; $HRM_THREADS, or else all cores, if not given
  * @throws RangeError if $HRM_THREADS is no number of threads
  */
-export function startCpu(): CpuReport {
+export function startCpu(wanted?: number): CpuReport {
   if (report) return report;
   tf.enableProdMode();
-  const threadCount = chooseThreads();
+  const threadCount = chooseThreads(wanted);
   const heap = new Heap(RESERVED_BYTES);
   const packing = heap.allocate(PACKING_BYTES * threadCount).address;
   const blas = findBlas(heap.memory, packing);
@@ -77,9 +78,9 @@ export function startCpu(): CpuReport {
 const ADVICE = "a BLAS (such as libopenblas0-pthread) and --allow-ffi make it several times faster";
 
 /** $HRM_THREADS, or the number of cores where workers can be started. */
-function chooseThreads(): number {
+function chooseThreads(asked?: number): number {
   const wish = environment("HRM_THREADS");
-  const wanted = wish === undefined ? navigator.hardwareConcurrency : Number(wish);
+  const wanted = asked ?? (wish === undefined ? navigator.hardwareConcurrency : Number(wish));
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256) {
     throw new RangeError(`HRM_THREADS must be a whole number from 1 to 256, is "${wish}"`);
   }
