@@ -1,5 +1,5 @@
 /**
- * What the commands of this room share: reading arguments, loading a solver, stopping on signals, ending with the right exit code. Knows no
+ * What the commands of this room share: reading arguments, loading a solver, stopping on signals, the right exit code. Knows no
  * puzzles and no HTTP.
  *
  * @module
@@ -68,26 +68,22 @@ export function numberOption(
   throw new UsageError(`--${name} must be a ${whole ? "whole " : ""}number, ${bounds}, not ${text}`);
 }
 
-/** The names of {@link SolveOptions} on a command line. */
-export const SOLVE_OPTIONS = ["steps", "augmentations", "max-segments", "adapt", "seed"] as const;
+/** The names on a command line of those {@link SolveOptions} that every command takes; budgets have names of their own. */
+export const SOLVE_OPTIONS = ["augmentations", "max-segments", "adapt", "seed"] as const;
 
 /**
  * The arguments among {@link SOLVE_OPTIONS}, checked.
  *
  * @throws {UsageError} naming each wrong one
  */
-export function solveOptions(
-  { values }: Arguments,
-  others: Pick<SolveOptions, "seconds" | "steps"> = {},
-): SolveOptions {
-  const numbers = { steps: "steps", augmentations: "augmentations", maxSegments: "max-segments", seed: "seed" };
-  const given: Record<string, unknown> = { ...others };
+export function solveOptions({ values }: Arguments): SolveOptions {
+  const numbers = { augmentations: "augmentations", maxSegments: "max-segments", seed: "seed" };
+  const given: Record<string, unknown> = {};
   for (const [key, name] of Object.entries(numbers)) {
     const text = values[name];
     if (text !== undefined) given[key] = text.trim() ? Number(text) : NaN;
   }
   if (values.adapt !== undefined) given.adapt = values.adapt;
-  for (const key of Object.keys(given)) if (given[key] === undefined) delete given[key];
   try {
     return parseOptions(given);
   } catch (error) {
@@ -137,18 +133,25 @@ export function stopSignal(): { signal: AbortSignal; [Symbol.dispose](): void } 
 }
 
 /**
- * Runs a command and ends the process: 0 or what it returns, 1 after an error, 2 after a mistake in the arguments. `--help` prints the help.
+ * Runs a command; `--help` prints the help instead.
+ *
+ * @returns the exit code: 0 or what the command returns, 1 after an error, 2 after a mistake in the arguments
  */
-export async function runCommand(help: string, command: (args: string[]) => Promise<number | void>): Promise<never> {
-  if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
+export async function runCommand(
+  help: string,
+  args: string[],
+  command: (args: string[]) => Promise<number | void>,
+): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
     console.log(help);
-    Deno.exit(0);
+    return 0;
   }
   try {
-    Deno.exit(await command(Deno.args) ?? 0);
+    return await command(args) ?? 0;
   } catch (error) {
     console.error((error as Error).message);
-    if (error instanceof UsageError) console.error("--help tells how this command is used.");
-    Deno.exit(error instanceof UsageError ? 2 : 1);
+    if (!(error instanceof UsageError)) return 1;
+    console.error("--help tells how this command is used.");
+    return 2;
   }
 }

@@ -19,7 +19,12 @@ Usage: deno task serve [options]
 
 A task: curl -H 'content-type: application/json' -d @arc/samples/mirror.json http://127.0.0.1:8000/solve`;
 
-await runCommand(HELP, async (args) => {
+/** The command; returns its exit code. */
+export function main(args: string[]): Promise<number> {
+  return runCommand(HELP, args, run);
+}
+
+async function run(args: string[]): Promise<void> {
   const given = parseArguments(args, ["port", "host", "weights", "backend"]);
   if (given.positionals.length) throw new UsageError(`Unexpected argument: ${given.positionals[0]}`);
   const port = numberOption(given, "port", { min: 0, max: 65535, whole: true }) ?? 8000;
@@ -32,4 +37,6 @@ await runCommand(HELP, async (args) => {
     onListen: ({ hostname, port }) => console.log(`listening on http://${hostname}:${port}`),
   }, (request) => app.fetch(request));
   await server.finished;
-});
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -38,10 +38,18 @@ Usage: deno task solve TASK.json [options]
 
 Ctrl-C ends an adaptation with what it has found.`;
 
-await runCommand(HELP, async (args) => {
-  const given = parseArguments(args, [...SOLVE_OPTIONS, "seconds", "weights", "backend"], ["json"]);
-  const seconds = numberOption(given, "seconds", { min: 0.1, max: 600 });
-  const options = solveOptions(given, { seconds });
+/** The command; returns its exit code. */
+export function main(args: string[]): Promise<number> {
+  return runCommand(HELP, args, run);
+}
+
+async function run(args: string[]): Promise<void> {
+  const given = parseArguments(args, [...SOLVE_OPTIONS, "seconds", "steps", "weights", "backend"], ["json"]);
+  const options: SolveOptions = {
+    ...solveOptions(given),
+    seconds: numberOption(given, "seconds", { min: 0.1 }),
+    steps: numberOption(given, "steps", { min: 1, whole: true }),
+  };
   if (given.positionals.length !== 1) throw new UsageError("Name one task file");
   const tasks = await readTasks(given.positionals[0]);
   if (tasks.length !== 1) {
@@ -51,7 +59,7 @@ await runCommand(HELP, async (args) => {
   const solution = await solveVisibly(solver, tasks[0], options);
   if (given.flags.has("json")) console.log(JSON.stringify(solution));
   else console.log(picture(tasks[0], solution));
-});
+}
 
 async function solveVisibly(solver: Solver, task: Task, options: SolveOptions): Promise<Solution> {
   using stop = stopSignal();
@@ -111,3 +119,5 @@ function picture(task: Task, { answers, solver, seconds }: Solution): string {
   );
   return rows.join("\n\n");
 }
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

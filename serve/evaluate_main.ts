@@ -1,0 +1,195 @@
+/**
+ * The command `deno task evaluate`: a task set in; results, scores, files to hand in and a report out. Keeps the answers apart from the solver
+ * until everything is solved.
+ *
+ * @module
+ */
+import cliProgress from "cli-progress";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import process from "node:process";
+import { readTasks } from "../arc/read.ts";
+import { type Task, withoutAnswers } from "../arc/task.ts";
+import {
+  type Arguments,
+  DEFAULT_WEIGHTS,
+  loadSolver,
+  numberOption,
+  parseArguments,
+  runCommand,
+  SOLVE_OPTIONS,
+  solveOptions,
+  stopSignal,
+  UsageError,
+} from "./command_line.ts";
+import { evaluate, readShard, shardOf } from "./evaluate.ts";
+import { judge, outcomeText, writeOutcome } from "./outcome.ts";
+import { hasResult, openRun, readConfiguration, readResults, RunError, tasksDigest } from "./run.ts";
+import { defaults, type SolveOptions } from "./solver.ts";
+
+const HELP = `Solves a task set into a folder, and writes what is handed in: submission.json for Kaggle, a folder for
+arc-agi-benchmarking, results.json with all scores, report.html to look at. Run again, it goes on where it was interrupted.
+
+Usage: deno task evaluate --data PATH --out RUN/ [options]
+       deno task evaluate --merge RUN/ [MORE/ …] [--data PATH] [--dollars-per-hour D]
+
+What
+  --data PATH            a folder of tasks, or a Kaggle challenges file
+  --tasks ID,ID          only these
+  --limit N              only the first N
+  --out RUN/             where everything goes
+
+How
+  --adapt WHEN           auto (to tasks that the weights do not know), never or always. Default: auto
+  --seconds-per-task S   seconds for adapting to a task. Default: ${defaults.seconds}
+  --steps-per-task N     steps of adaptation instead; the answers are then decided by the seed
+  --augmentations N      looks at each test input. Default: ${defaults.augmentations}
+  --max-segments N       segments of thought for each look. Default: as trained
+  --seed N               all randomness comes from it. Default: 0
+  --weights FILE         Default: ${DEFAULT_WEIGHTS}
+  --backend NAME         auto (a GPU if there is one, else the processor), webgpu or cpu. Default: auto
+  --dollars-per-hour D   what an hour of this machine costs, to tell what the answers cost
+
+On several machines
+  --shard K/N            solve only the K-th of N parts, into the same RUN/ or another. In a SLURM array or a Kubernetes indexed Job
+                         (with JOB_COMPLETIONS set) this is found out
+  --merge RUN/ [MORE/ …] join the parts once all are solved: checks that nothing is missing or double, writes everything into RUN/
+
+  --help                 this text
+
+Ctrl-C or SIGTERM ends with 130 and loses at most the task in work; the same command goes on.`;
+
+/** The command; returns its exit code. */
+export function main(args: string[]): Promise<number> {
+  return runCommand(HELP, args, run);
+}
+
+async function run(args: string[]): Promise<number> {
+  const names = [
+    ...["data", "tasks", "limit", "out", "seconds-per-task", "steps-per-task", "weights", "backend"],
+    ...["dollars-per-hour", "shard", "merge"],
+    ...SOLVE_OPTIONS,
+  ];
+  const given = parseArguments(args, names);
+  const dollarsPerHour = numberOption(given, "dollars-per-hour", { min: 0 });
+  if (given.values.merge) {
+    await finish([given.values.merge, ...given.positionals], given.values.data, dollarsPerHour);
+    return 0;
+  }
+  if (given.positionals.length) throw new UsageError(`Unexpected argument: ${given.positionals[0]}`);
+  const { data, out } = given.values;
+  if (!data || !out) throw new UsageError("--data and --out are needed");
+  const shard = shardOrUsage(given);
+  const tasks = choose(await readTasks(data), given).map(withoutAnswers);
+  const options = evaluateOptions(given);
+
+  const solver = await loadSolver(given, console.log);
+  const weights = await Deno.readFile(given.values.weights ?? DEFAULT_WEIGHTS);
+  await openRun(out, {
+    weights: solver.name,
+    weights_sha256: createHash("sha256").update(weights).digest("hex"),
+    tasks: tasks.map(({ id }) => id),
+    tasks_sha256: tasksDigest(tasks),
+    options,
+    data,
+  });
+  const own = shardOf(tasks, shard);
+  const done = (await Promise.all(own.map(({ id }) => hasResult(out, id)))).filter(Boolean).length;
+  const part = shard.count > 1 ? ` of shard ${shard.index}/${shard.count}` : "";
+  console.log(`${own.length} tasks${part}, ${done} solved before`);
+  {
+    using stop = stopSignal();
+    const progress = display(own.length, done);
+    try {
+      for await (const { id } of evaluate(out, own, solver, options, stop.signal)) progress.advance(id);
+    } finally {
+      progress.stop();
+    }
+    if (stop.signal.aborted) {
+      console.log("stopped; the same command goes on");
+      return 130;
+    }
+  }
+  if (shard.count > 1) {
+    console.log(
+      `shard ${shard.index}/${shard.count} is solved; with all, join them: deno task evaluate --merge ${out}`,
+    );
+  } else await finish([out], data, dollarsPerHour);
+  return 0;
+}
+
+function shardOrUsage({ values }: Arguments) {
+  try {
+    return readShard(values.shard, (name) => Deno.env.get(name));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/** The tasks that `--tasks` and `--limit` leave. */
+function choose(tasks: Task[], given: Arguments): Task[] {
+  const wanted = given.values.tasks?.split(",").map((id) => id.trim());
+  const unknown = wanted?.find((id) => !tasks.some((task) => task.id === id));
+  if (unknown !== undefined) throw new UsageError(`--tasks: there is no task ${unknown} in ${given.values.data}`);
+  const limit = numberOption(given, "limit", { min: 1, whole: true });
+  return tasks.filter(({ id }) => !wanted || wanted.includes(id)).slice(0, limit);
+}
+
+function evaluateOptions(given: Arguments): SolveOptions {
+  const seconds = numberOption(given, "seconds-per-task", { min: 0.1 });
+  const steps = numberOption(given, "steps-per-task", { min: 1, whole: true });
+  const options: SolveOptions = {
+    adapt: defaults.adapt,
+    augmentations: defaults.augmentations,
+    seed: defaults.seed,
+    ...solveOptions(given),
+  };
+  if (options.adapt === "never") return options;
+  return steps ? { ...options, steps } : { ...options, seconds: seconds ?? defaults.seconds };
+}
+
+/** Joins a run's results, scores them, writes everything into the first folder. */
+async function finish(folders: string[], data: string | undefined, dollarsPerHour: number | undefined): Promise<void> {
+  const [out] = folders;
+  const configuration = await readConfiguration(out);
+  const results = await readResults(folders);
+  const all = new Map((await readTasks(data ?? configuration.data)).map((task) => [task.id, task]));
+  const tasks = configuration.tasks.map((id) => all.get(id)).filter((task) => task !== undefined);
+  if (tasksDigest(tasks.map(withoutAnswers)) !== configuration.tasks_sha256) {
+    throw new RunError(
+      `Cannot score the run: ${data ?? configuration.data} is not what it solved; name it with --data`,
+    );
+  }
+  const outcome = judge(tasks, results, dollarsPerHour);
+  await writeOutcome(out, tasks, results, outcome, configuration);
+  console.log(outcomeText(outcome, tasks.length));
+  console.log(
+    `written: ${["submission.json", "results.json", "report.html"].map((name) => join(out, name)).join(", ")}`,
+  );
+}
+
+/** A bar on a terminal, a line a task elsewhere. */
+function display(total: number, done: number): { advance(id: string): void; stop(): void } {
+  const [before, began] = [done, performance.now()];
+  const left = () => {
+    const seconds = (performance.now() - began) / 1000 / Math.max(1, done - before) * (total - done);
+    return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+  };
+  if (!process.stdout.isTTY) {
+    return {
+      advance: (id) => console.log(`${++done} of ${total} solved: ${id}, ${left()} left`),
+      stop: () => {},
+    };
+  }
+  const bar = new cliProgress.SingleBar({
+    format: "{bar} {value} of {total} solved | {id} | {left} left",
+    hideCursor: true,
+  }, cliProgress.Presets.shades_classic);
+  bar.start(total, done, { id: "-", left: "-" });
+  return {
+    advance: (id) => bar.update(++done, { id, left: left() }),
+    stop: () => bar.stop(),
+  };
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
