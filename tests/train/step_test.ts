@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../../arc/dataset.ts";
 import { createRandom } from "../../arc/random.ts";
+import type { ModelInput } from "../../model/hrm.ts";
 import type { Config } from "../../train/config.ts";
 import { PuzzleTable } from "../../train/puzzle_table.ts";
 import { rateFactor } from "../../train/schedule.ts";
@@ -20,6 +21,7 @@ import * as oracle from "../oracle.ts";
 import {
   assertNumbers,
   assertTensor,
+  inputOf,
   randomNetwork,
   randomVector,
   relativeNamed,
@@ -99,12 +101,12 @@ for (const name of ["hrm", "loop"]) {
   eachBackend(`modelInput() of ${name} shows each row its tokens, its puzzle and how it is told`, async () => {
     const { config } = relativeNamed(name);
     const [batch, table] = [randomBatch(config, 1), randomTable(config)];
-    const samples = samplesOf(batch, table, config);
     const input = modelInput(batch, table, config.model);
-    assert.deepEqual(Object.keys(input).length, name === "hrm" ? 2 : 5);
-    for (const [key, tensor] of Object.entries(input) as [keyof typeof samples[0], tf.Tensor][]) {
-      const from = key as string === "rows" ? "row" : key;
-      await assertTensor(tensor, samples.map((sample) => sample[from]), key, { tolerance: 0 });
+    const expected = inputOf(samplesOf(batch, table, config), config.model);
+    assert.deepEqual(Object.keys(input), Object.keys(expected));
+    for (const [key, tensor] of Object.entries(input) as [keyof ModelInput, tf.Tensor][]) {
+      assert.deepEqual([tensor.shape, tensor.dtype], [expected[key]!.shape, expected[key]!.dtype], key);
+      await assertTensor(tensor, await expected[key]!.data(), key, { tolerance: 0 });
     }
   });
 }
