@@ -109,9 +109,8 @@ export function hasResult(folder: string, id: string): Promise<boolean> {
 async function readFolder(folder: string): Promise<[string, TaskResult][]> {
   const tasks = join(folder, "tasks");
   const entries = await Array.fromAsync(Deno.readDir(tasks)).catch(() => []);
-  // A name with a dot in front is a file that was never finished.
-  const names = entries.map(({ name }) => name).filter((name) => name.endsWith(".json") && !name.startsWith("."))
-    .sort();
+  // Files that were never finished end in .tmp.
+  const names = entries.map(({ name }) => name).filter((name) => name.endsWith(".json")).sort();
   return await Promise.all(names.map(async (name): Promise<[string, TaskResult]> => {
     const path = join(tasks, name);
     try {
