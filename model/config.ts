@@ -189,7 +189,7 @@ export const presets = {
   }),
   /** The looped transformer that learns fastest on a CPU: two blocks, looped twice a segment, told roles and permutations. */
   loop: ({ side }: Size): ModelConfig => {
-    const size = { vocabulary: 11, prefix: 2, width: 64 };
+    const size = { vocabulary: 11, prefix: 8, width: 64 };
     return {
       ...official,
       ...size,

@@ -87,20 +87,21 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
   const { budget, seed, signal, onStep } = options;
   if (!budget.seconds && !budget.steps) throw new Error("Cannot adapt: the budget needs seconds or steps");
   const started = performance.now();
-  const { config } = prior;
-  const { training } = config;
+  const { adaptation: training } = prior.config;
+  // From here on the one task is all there is to train on.
+  const config = { ...prior.config, training };
   const random = createRandom(seed).fork("adapt");
   const canvas = taskCanvas(task, training.marking);
   const sampler = createSampler([{ task, pairs: task.train, rule: sizeRule(task.train) }], {
     batchSize: training.batchSize,
     canvas,
     identity: training.identity,
-    augmentations: Math.min(training.augmentations, 64),
+    augmentations: training.augmentations,
     seed,
   });
   const model = { ...config.model, tokens: canvas.side ** 2 };
   const network = prior.network ? { ...copyNetwork(prior.network), config: model } : initialise(model, random);
-  const table = freshTable(sampler.rows, prior, random);
+  const table = freshTable(sampler.rows, { ...prior, config }, random);
   const state = createTrainingState(network, table, config);
   const marks = [...SNAPSHOTS];
   const guesses: ExplainedGuess[][] = task.test.map(() => []);

@@ -66,6 +66,8 @@ export type TrainingConfig = z.infer<typeof trainingSchema>;
 export const configSchema = z.strictObject({
   model: modelSchema,
   training: trainingSchema,
+  /** How the network is trained on one unseen task, from its demonstrations alone. */
+  adaptation: trainingSchema,
   /** All randomness comes from here. */
   seed: z.int(),
 });
@@ -113,7 +115,8 @@ const smallTraining: TrainingConfig = {
   emaRamp: true,
 };
 
-const loopTraining: TrainingConfig = {
+/** One task at a time: many small steps at a high rate. */
+const loopAdaptation: TrainingConfig = {
   ...officialTraining,
   batchSize: 8,
   identity: "task",
@@ -135,13 +138,24 @@ const loopTraining: TrainingConfig = {
   exploration: 0,
 };
 
-/** Training recipes by the preset's name. */
-export const recipes: Record<Preset, TrainingConfig> = {
-  arc: officialTraining,
-  mini: smallTraining,
-  trm: smallTraining,
-  transformer: smallTraining,
-  loop: loopTraining,
+/** Many tasks at once: larger batches, a lower rate. */
+const loopTraining: TrainingConfig = {
+  ...loopAdaptation,
+  batchSize: 16,
+  learningRate: 2e-3,
+  puzzleLearningRate: 1e-2,
+  ema: 0.99,
+};
+
+const smallAdaptation: TrainingConfig = { ...smallTraining, augmentations: 64 };
+
+/** Recipes by the preset's name: for many tasks together, and for one unseen task. */
+export const recipes: Record<Preset, Pick<Config, "training" | "adaptation">> = {
+  arc: { training: officialTraining, adaptation: smallAdaptation },
+  mini: { training: smallTraining, adaptation: smallAdaptation },
+  trm: { training: smallTraining, adaptation: smallAdaptation },
+  transformer: { training: smallTraining, adaptation: smallAdaptation },
+  loop: { training: loopTraining, adaptation: loopAdaptation },
 };
 
 /** What may be written in a configuration file: any part of a {@link Config}, on top of a preset. */
@@ -150,6 +164,8 @@ export interface ConfigOverrides {
   model?: Partial<ModelConfig>;
   /** Values of {@link TrainingConfig}. */
   training?: Partial<TrainingConfig>;
+  /** Values of the recipe for one unseen task. */
+  adaptation?: Partial<TrainingConfig>;
   /** The seed. */
   seed?: number;
 }
@@ -160,10 +176,12 @@ export interface ConfigOverrides {
  * @throws {Error} naming each wrong or unknown key
  */
 export function makeConfig(preset: Preset, side: number, overrides: ConfigOverrides = {}): Config {
-  const { model, training, seed = 0, ...unknown } = overrides;
+  const { model, training, adaptation, seed = 0, ...unknown } = overrides;
+  const recipe = recipes[preset];
   return parseConfig({
     model: { ...presets[preset]({ side }), ...model },
-    training: { ...recipes[preset], ...training },
+    training: { ...recipe.training, ...training },
+    adaptation: { ...recipe.adaptation, ...adaptation },
     seed,
     ...unknown,
   });

@@ -33,7 +33,8 @@ What to learn
 
 How
   --preset NAME      ${Object.keys(presets).join(", ")}. Default: loop, the one that learns fastest on a processor
-  --config FILE      JSON with any of {"model": {…}, "training": {…}} on top of the preset
+  --config FILE      JSON with any of {"model": {…}, "training": {…}, "adaptation": {…}}
+                     on top of the preset
   --seed N           all randomness comes from it. Default: 0
   --backend NAME     auto (a GPU if there is one, else the processor), webgpu, cpu, or stock (unaided tfjs). Default: auto
 
@@ -206,7 +207,7 @@ async function main(args: string[]): Promise<number> {
   const extra = (await read(options["training-set"] ?? [])).slice(0, Math.max(0, limit - scored.length));
   const tasks = trainingTasks([{ tasks: scored, useTest: false }, { tasks: extra, useTest: true }]);
   const overrides = await readOverrides(options.config);
-  const marking = overrides.training?.marking ?? recipes[preset].marking;
+  const marking = overrides.training?.marking ?? recipes[preset].training.marking;
   const { side } = trainingCanvas(tasks, marking);
 
   const backend = await startBackend(backendName);
