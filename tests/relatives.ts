@@ -88,7 +88,8 @@ const make = (name: string, relative: Relative, model: ModelConfig, recipe: keyo
   relative,
   config: parseConfig({
     model: parseModelConfig(model),
-    training: { ...recipes[recipe], batchSize: 3, exploration: 0 },
+    ...recipes[recipe],
+    training: { ...recipes[recipe].training, batchSize: 3, exploration: 0 },
     seed: 0,
   }),
 });

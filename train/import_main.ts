@@ -67,7 +67,7 @@ function metadata(model: ModelConfig): Record<string, string> {
   if (!Number.isInteger(side)) {
     throw new Error(`Cannot import: ${model.tokens} grid tokens are not a square canvas; say how many with --tokens`);
   }
-  const config: Config = { model, training: recipes.arc, seed: 0 };
+  const config: Config = { model, ...recipes.arc, seed: 0 };
   return { config: JSON.stringify(config), tasks: "[]", steps: "0", side: String(side) };
 }
 

@@ -37,7 +37,7 @@ export function trainingConfigFromOfficial(keys: Record<string, unknown>): Train
   }
   const official = result.data;
   return {
-    ...recipes.arc,
+    ...recipes.arc.training,
     batchSize: official.global_batch_size,
     likelihood: official.loss_type === "stablemax_cross_entropy" ? "stablemax" : "softmax",
     learningRate: official.lr,

@@ -68,7 +68,7 @@ const refused: [string, ModelConfig, Partial<ModelConfig>, string][] = [
     "a row without room for the roles",
     loop({ side: 4 }),
     { puzzleWidth: 64 },
-    "puzzleWidth: must be 1344 = (vocabulary + 8 + prefix) x width with roles",
+    "puzzleWidth: must be 1728 = (vocabulary + 8 + prefix) x width with roles",
   ],
   ["odd heads under rope", arc({ side: 4 }), { headWidth: 63 }, "headWidth: must be even with rope"],
   [

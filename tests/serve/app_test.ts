@@ -191,15 +191,15 @@ Deno.test("POST /solve adapts a real network, repeatably, and leaves the served 
   for (const reply of replies) delete reply.seconds;
   deepEqual(replies[0], replies[1]);
   equal(replies[0].answers.length, 2);
-  // Of the snapshots only the last falls on one of three steps.
+  // Two members; of their snapshots only the last falls on one of three steps.
   for (const { candidates } of replies[0].answers) {
-    equal(candidates.reduce((sum: number, { votes }: { votes: number }) => sum + votes, 0), 4);
+    equal(candidates.reduce((sum: number, { votes }: { votes: number }) => sum + votes, 0), 8);
   }
   deepEqual(replies[0].solver, {
     weights: "tiny.safetensors",
     backend: "cpu",
     known: false,
-    adaptation_steps: 3,
+    adaptation_steps: 6,
     augmentations: 4,
     segments: 2,
   });

@@ -18,7 +18,7 @@ const official = {
 };
 
 Deno.test("trainingConfigFromOfficial() makes the recipe arc of the official values", () => {
-  deepEqual(trainingConfigFromOfficial(official), recipes.arc);
+  deepEqual(trainingConfigFromOfficial(official), recipes.arc.training);
 });
 
 Deno.test("trainingConfigFromOfficial() takes softmax and TRM's moving average from the keys", () => {

@@ -82,7 +82,7 @@ export async function compareNetwork(folder: string, fixture: Fixture): Promise<
   const ledger = new Ledger(tensors.keys());
   tf.engine().startScope();
   try {
-    const context = { fixture, weights, tensors, ledger, config: { model, training, seed: 0 } };
+    const context = { fixture, weights, tensors, ledger, config: { model, training, adaptation: training, seed: 0 } };
     compareConfiguration(context);
     await compareEvaluation(context);
     await compareTraining(context);
