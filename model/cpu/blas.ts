@@ -131,7 +131,7 @@ export function findBlas(memory: WebAssembly.Memory, scratch: number): Blas | un
     if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
     try {
       const blas = openBlas(path, memory);
-      judge(blas, memory, scratch);
+      judgeGemm(blas.gemm, memory, scratch);
       return blas;
     } catch (error) {
       // That one of the usual names is absent is no news; anything else is.
@@ -149,8 +149,13 @@ export function environment(name: string): string | undefined {
   return Deno.env.get(name) || undefined;
 }
 
-/** Compares products of small matrices, every transposition, with plain loops. */
-function judge({ gemm }: Blas, memory: WebAssembly.Memory, scratch: number): void {
+/**
+ * Compares products of small matrices, every transposition, with plain loops.
+ *
+ * @param scratch byte offset of 4 KiB in the memory
+ * @throws Error if a product is wrong
+ */
+export function judgeGemm(gemm: Gemm, memory: WebAssembly.Memory, scratch: number): void {
   const [m, n, k] = [5, 7, 9];
   const [a, b, c] = [scratch, scratch + 1024, scratch + 2048];
   const [A, B, C] = [a, b, c].map((address) => new Float32Array(memory.buffer, address, 64));
