@@ -78,19 +78,36 @@ export function stepFlop({ model, training }: Config): number {
   return training.batchSize * block * (segment + target + 2 * graded);
 }
 
-/** Milliseconds of `repeats` steps, after `warmup` more. */
-export async function timeSteps(config: Config, warmup: number, repeats: number): Promise<number[]> {
+/** A training of random puzzles. */
+export interface Training {
+  /** Makes one step. */
+  step(): Promise<unknown>;
+  /** Frees all tensors. */
+  dispose(): void;
+}
+
+/** A fresh training. */
+export function startTraining(config: Config): Training {
   const random = createRandom(2);
   const table = new PuzzleTable(16, config.model.puzzleWidth, config.training.puzzleRule);
   const state = createTrainingState(initialise(config.model, random), table, config);
   const batch = randomBatch(config);
+  return {
+    step: () => trainStep(state, batch, config, 1000, random),
+    dispose: () => disposeTrainingState(state),
+  };
+}
+
+/** Milliseconds of `repeats` steps, after `warmup` more. */
+export async function timeSteps(config: Config, warmup: number, repeats: number): Promise<number[]> {
+  const training = startTraining(config);
   const times: number[] = [];
   for (let i = 0; i < warmup + repeats; i++) {
     const start = performance.now();
-    await trainStep(state, batch, config, 1000, random);
+    await training.step();
     if (i >= warmup) times.push(performance.now() - start);
   }
-  disposeTrainingState(state);
+  training.dispose();
   return times;
 }
 
