@@ -140,7 +140,9 @@ export function createThreads(
       if (!started) {
         started = true;
         for (let index = 1; index < count; index++) {
-          new Worker(new URL("./worker.ts", import.meta.url), { workerData: setup(index) }).unref();
+          const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: setup(index) });
+          worker.on("error", (error: Error) => console.warn(`A thread is left out: ${error.message}`));
+          worker.unref();
         }
       }
       slots[TASK] = taskNames.indexOf(task);
