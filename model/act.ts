@@ -28,13 +28,14 @@ export function resetHalted(network: Network, carry: Carry): State {
   const { state, halted } = carry;
   const [B, T] = state.zH.shape as [number, number];
   if (halted.every((h) => h === 0)) return { zH: tf.clone(state.zH), zL: state.zL && tf.clone(state.zL) };
-  const fresh = initialState(network, B, T - network.config.prefix);
-  if (halted.every((h) => h === 1)) return fresh;
-  const mask = tf.tensor(halted, [B, 1, 1], "bool");
-  const select = (from: tf.Tensor, to: tf.Tensor) => tf.where(mask, from, to);
-  const mixed = { zH: select(fresh.zH, state.zH), zL: fresh.zL && select(fresh.zL, state.zL!) };
-  tf.dispose([fresh.zH, fresh.zL, mask]);
-  return mixed;
+  if (halted.every((h) => h === 1)) return initialState(network, B, T - network.config.prefix);
+  const fresh = initialState(network, 1, T - network.config.prefix);
+  // Not tf.where(): it would repeat the mask over every position.
+  const rows = tf.tensor1d(Array.from(halted, (h, row) => h ? B : row), "int32");
+  const mixed = (z: tf.Tensor, start: tf.Tensor) => tf.tidy(() => tf.gather(tf.concat([z, start]), rows));
+  const next = { zH: mixed(state.zH, fresh.zH), zL: fresh.zL && mixed(state.zL!, fresh.zL) };
+  tf.dispose([fresh.zH, fresh.zL, rows]);
+  return next;
 }
 
 /** Whether the Q values ask to halt: q_halt > q_continue with Q-learning, q_halt > 0 without (TRM). */

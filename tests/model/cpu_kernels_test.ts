@@ -306,6 +306,8 @@ Deno.test("tf.slice, split, concat, pad, tile, transpose and unstack agree with 
     "concat with nothing": ({ x }) => tf.concat([x, tf.zeros([3, 0, 7])], 1),
     "pad of the second axis": ({ x }) => tf.pad(x, [[0, 0], [2, 1], [0, 0]], 3),
     "pad of two axes": ({ x }) => tf.pad(x, [[0, 0], [2, 1], [1, 0]]),
+    "gather of the first axis": ({ x }) => tf.gather(x, tf.tensor2d([1, 0, 0, 1, 1, 0], [2, 3], "int32")),
+    "gather of the second axis": ({ x }) => tf.gather(x, tf.tensor1d([1, 0], "int32"), 1),
     "tile of a vector": ({ row }) => tf.tile(row, [2, 3, 1]),
     "tile of a matrix": ({ x }) => tf.tile(x, [2, 3, 1]),
     "transpose of matrices": ({ x }) => tf.transpose(x, [0, 2, 1]),

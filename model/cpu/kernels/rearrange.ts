@@ -1,5 +1,5 @@
 /**
- * Slices, joins and repetitions along one axis, as copies of rows. What is not covered here goes on to the stock kernel.
+ * Slices, joins, choices and repetitions along one axis, as copies of rows. What is not covered here goes on to the stock kernel.
  *
  * @module
  */
@@ -84,6 +84,20 @@ export function rearrangeKernels(cpu: Cpu): Record<string, Kernel> {
       if (!allFloat(x) || sizeOf(x) !== width || reps[reps.length - 1] !== 1) return cpu.stock("Tile", { x }, { reps });
       const y = tensors.output(x.shape.map((length, i) => length * reps[i]));
       copyRows(at(x), 0, at(y), width, width, sizeOf(y) / width);
+      return y;
+    },
+    /** Entries of the first axis. */
+    GatherV2({ x, indices }, { axis, batchDims }) {
+      const chosen = tensors.values(indices);
+      const inner = sizeOf(x) / x.shape[0];
+      const outside = chosen.some((i) => i < 0 || i >= x.shape[0]);
+      if (!allFloat(x) || axis !== 0 || batchDims !== 0 || sizeOf(x) === 0 || outside) {
+        return cpu.stock("GatherV2", { x, indices }, { axis, batchDims });
+      }
+      const y = tensors.output([...indices.shape, ...x.shape.slice(1)]);
+      chosen.forEach((from: number, to: number) =>
+        copyRows(at(x) + from * inner * 4, inner, at(y) + to * inner * 4, inner, inner, 1)
+      );
       return y;
     },
     /** Matrices transposed one by one. */
