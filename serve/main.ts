@@ -17,7 +17,7 @@ Usage: deno task serve [options]
   --backend NAME   auto (a GPU if there is one, else the processor), webgpu or cpu. Default: auto
   --help           this text
 
-A task: curl -H 'content-type: application/json' -d @arc/samples/mirror.json http://127.0.0.1:8000/solve`;
+A task: curl -H 'content-type: application/json' -d @arc/samples/recolour.json http://127.0.0.1:8000/solve`;
 
 /** The command; returns its exit code. */
 export function main(args: string[]): Promise<number> {

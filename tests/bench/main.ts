@@ -19,6 +19,19 @@ import { hrmOf, loopOf, median, type Shape, startTraining, stepFlop, timeSegment
 const USAGE =
   "--shape WIDTH,HEADS,LAYERS,TOKENS,BATCH, all whole and positive, TOKENS a square, WIDTH a multiple of HEADS";
 
+const HELP = `Times this project here: every kernel against stock tfjs, whole training steps, inference.
+
+Usage: deno task bench [options]
+
+  --shape WIDTH,HEADS,LAYERS,TOKENS,BATCH
+                   only training steps of HRM at this shape (ACT with its target, AdamATan2); the last line is JSON
+  --profile        with --shape: where a step's time goes, by kernel
+  --backend NAME   cpu, webgpu or stock (tfjs on the processor, unaided). Default: cpu
+  --json           nothing but the line of JSON
+  --help           this text
+
+HRM_BLAS names a BLAS library or, as "none", goes without; HRM_THREADS sets the number of threads.`;
+
 /** @throws Error with the usage if the text is no shape */
 function parseShape(text: string): Shape {
   const numbers = text.split(",").map(Number);
@@ -46,8 +59,13 @@ const { values } = parseArgs({
     backend: { type: "string", default: "cpu" },
     json: { type: "boolean", default: false },
     profile: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
   },
 });
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
 if (!["cpu", "webgpu", "stock"].includes(values.backend)) {
   throw new Error(`Cannot use --backend ${values.backend}: must be cpu, webgpu or stock`);
 }
