@@ -12,16 +12,13 @@ import { readTasks } from "../arc/read.ts";
 import { type Task, withoutAnswers } from "../arc/task.ts";
 import {
   type Arguments,
-  DEFAULT_WEIGHTS,
-  loadSolver,
   numberOption,
   parseArguments,
   runCommand,
-  SOLVE_OPTIONS,
-  solveOptions,
   stopSignal,
   UsageError,
-} from "./command_line.ts";
+} from "../train/command_line.ts";
+import { DEFAULT_WEIGHTS, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
 import { evaluate, readShard, shardOf } from "./evaluate.ts";
 import { judge, outcomeText, writeOutcome } from "./outcome.ts";
 import { hasResult, openRun, readConfiguration, readResults, RunError, tasksDigest } from "./run.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { createApp } from "./app.ts";
-import { loadSolver, numberOption, parseArguments, runCommand, stopSignal, UsageError } from "./command_line.ts";
+import { numberOption, parseArguments, runCommand, stopSignal, UsageError } from "../train/command_line.ts";
+import { loadSolver } from "./command_line.ts";
 
 const HELP =
   `Answers ARC tasks over HTTP: POST /solve, GET /health, and OpenAI's POST /v1/chat/completions and GET /v1/models.

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Submission } from "../arc/submission.ts";
-import { parseArguments, runCommand, UsageError } from "./command_line.ts";
+import { onlyPositional, parseArguments, runCommand } from "../train/command_line.ts";
 import { scoreTable } from "./outcome.ts";
 import { readSubmission, scoreSubmission } from "./submission_file.ts";
 
@@ -24,12 +24,12 @@ export function main(args: string[]): Promise<number> {
 }
 
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseArguments(args, ["data"]);
-  if (positionals.length !== 1) throw new UsageError("Name one submission file");
-  const { tasks, document, faults } = await readSubmission(positionals[0], values.data);
+  const given = parseArguments(args, ["data"]);
+  const file = onlyPositional(given, "submission file");
+  const { tasks, document, faults } = await readSubmission(file, given.values.data);
   if (faults.length) {
     faults.forEach((fault) => console.error(fault));
-    throw new Error(`Cannot score ${positionals[0]}: ${faults.length} faults`);
+    throw new Error(`Cannot score ${file}: ${faults.length} ${faults.length === 1 ? "fault" : "faults"}`);
   }
   console.log(scoreTable(scoreSubmission(document as Submission, tasks)));
   return 0;

@@ -9,15 +9,14 @@ import { readTasks } from "../arc/read.ts";
 import { equalGrids } from "../arc/score.ts";
 import { type Grid, type Task, withoutAnswers } from "../arc/task.ts";
 import {
-  loadSolver,
   numberOption,
+  onlyPositional,
   parseArguments,
   runCommand,
-  SOLVE_OPTIONS,
-  solveOptions,
   stopSignal,
   UsageError,
-} from "./command_line.ts";
+} from "../train/command_line.ts";
+import { loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
 import { defaults, type Solution, type SolveOptions, type Solver } from "./solver.ts";
 import { sideBySide } from "./terminal.ts";
 
@@ -50,10 +49,10 @@ async function run(args: string[]): Promise<void> {
     seconds: numberOption(given, "seconds", { min: 0.1 }),
     steps: numberOption(given, "steps", { min: 1, whole: true }),
   };
-  if (given.positionals.length !== 1) throw new UsageError("Name one task file");
-  const tasks = await readTasks(given.positionals[0]);
+  const file = onlyPositional(given, "task file");
+  const tasks = await readTasks(file);
   if (tasks.length !== 1) {
-    throw new UsageError(`${given.positionals[0]} holds ${tasks.length} tasks; \`deno task evaluate\` solves many`);
+    throw new UsageError(`${file} holds ${tasks.length} tasks; \`deno task evaluate\` solves many`);
   }
   const solver = await loadSolver(given, console.error);
   const solution = await solveVisibly(solver, tasks[0], options);

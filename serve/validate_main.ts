@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseArguments, runCommand, UsageError } from "./command_line.ts";
+import { onlyPositional, parseArguments, runCommand } from "../train/command_line.ts";
 import { readSubmission } from "./submission_file.ts";
 
 const HELP = `Checks a Kaggle submission: every task, every test input, both attempts, every grid.
@@ -21,11 +21,15 @@ export function main(args: string[]): Promise<number> {
 }
 
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseArguments(args, ["data"]);
-  if (positionals.length !== 1) throw new UsageError("Name one submission file");
-  const { tasks, faults } = await readSubmission(positionals[0], values.data);
+  const given = parseArguments(args, ["data"]);
+  const file = onlyPositional(given, "submission file");
+  const { tasks, faults } = await readSubmission(file, given.values.data);
   faults.forEach((fault) => console.log(fault));
-  console.log(`${positionals[0]}: ${faults.length ? `${faults.length} faults` : `good, ${tasks.length} tasks`}`);
+  console.log(
+    `${file}: ${
+      faults.length ? `${faults.length} ${faults.length === 1 ? "fault" : "faults"}` : `good, ${tasks.length} tasks`
+    }`,
+  );
   return faults.length ? 1 : 0;
 }
 

@@ -12,9 +12,13 @@ const rooms: Record<string, Room> = {
   arc: { ours: [], packages: ["zod", "@zip.js/zip.js"] },
   model: { ours: [] },
   train: { ours: ["arc", "model"] },
-  // Answering needs what was learned and how to guess with it, and nothing of how training goes on.
+  // Answering needs what was learned and how to guess with it, and nothing of how training goes on; commands read arguments alike.
   serve: {
-    ours: ["arc", "model", ...["adapt", "checkpoint", "ensemble", "guess", "known"].map((name) => `train/${name}.ts`)],
+    ours: [
+      "arc",
+      "model",
+      ...["adapt", "checkpoint", "command_line", "ensemble", "guess", "known"].map((name) => `train/${name}.ts`),
+    ],
   },
 };
 

@@ -3,10 +3,18 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { importCheckpoint, type ImportOptions, type PuzzleTableChoice } from "../model/import.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { countParameters } from "../model/parameters.ts";
+import {
+  type Arguments,
+  choiceOption,
+  numberOption,
+  onlyPositional,
+  parseArguments,
+  runCommand,
+  UsageError,
+} from "./command_line.ts";
 import { type Config, recipes } from "./config.ts";
 
 const HELP = `Turns an official HRM or TRM checkpoint into weights that this project trains on and answers with.
@@ -25,40 +33,14 @@ FILE is what the official trainer saved (step_N; a zip file or PyTorch's older f
 Nothing that a checkpoint asks for is executed, and nothing is written when it cannot be read in full.
 `;
 
-/** A mistake in the arguments: exit code 2. */
-class UsageError extends Error {}
-
 const CHOICES: readonly PuzzleTableChoice[] = ["mean", "keep", "drop"];
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        out: { type: "string" },
-        config: { type: "string" },
-        "puzzle-table": { type: "string", default: "mean" },
-        tokens: { type: "string" },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-function options(values: ReturnType<typeof parse>["values"]): ImportOptions {
-  const { out, config, tokens } = values;
-  const puzzleTable = CHOICES.find((choice) => choice === values["puzzle-table"]);
-  if (!puzzleTable) {
-    throw new UsageError(`--puzzle-table must be one of ${CHOICES.join(", ")}, not ${values["puzzle-table"]}`);
-  }
+function options(given: Arguments): ImportOptions {
+  const { out, config } = given.values;
+  const puzzleTable = choiceOption(given, "puzzle-table", CHOICES, "mean");
+  const tokens = numberOption(given, "tokens", { min: 1, whole: true });
   if (out === undefined) throw new UsageError("--out is missing: where should the weights go?");
-  if (tokens !== undefined && !(Number(tokens) > 0 && Number.isInteger(Number(tokens)))) {
-    throw new UsageError(`--tokens must be a positive whole number, not ${tokens}`);
-  }
-  return { out, config, puzzleTable, tokens: tokens === undefined ? undefined : Number(tokens), metadata };
+  return { out, config, puzzleTable, tokens, metadata };
 }
 
 /** What a weights file says of itself: the official recipe, no steps and no known tasks. */
@@ -72,14 +54,9 @@ function metadata(model: ModelConfig): Record<string, string> {
 }
 
 async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parse(args);
-  if (values.help) {
-    console.log(HELP);
-    return;
-  }
-  if (positionals.length !== 1) throw new UsageError(`one checkpoint is needed, ${positionals.length} are given`);
-  const [file] = positionals;
-  const chosen = options(values);
+  const given = parseArguments(args, ["out", "config", "puzzle-table", "tokens"]);
+  const file = onlyPositional(given, "checkpoint");
+  const chosen = options(given);
   const { config, rows } = await importCheckpoint(file, chosen);
   const kind = config.shared ? "TRM" : "HRM";
   const count = countParameters(config).toLocaleString("en");
@@ -89,17 +66,9 @@ async function run(args: string[]): Promise<void> {
   console.log(`saved ${chosen.out}`);
 }
 
-/** The command itself. Its exit code: 0, 1 if the file cannot be imported; then nothing is written, 2 for a mistake in the arguments. */
-export async function main(args: string[]): Promise<number> {
-  try {
-    await run(args);
-    return 0;
-  } catch (error) {
-    console.error((error as Error).message);
-    if (!(error instanceof UsageError)) return 1;
-    console.error("See deno task import --help.");
-    return 2;
-  }
+/** The command; returns its exit code. When the file cannot be imported, nothing is written. */
+export function main(args: string[]): Promise<number> {
+  return runCommand(HELP, args, run);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -6,7 +6,6 @@
 import cliProgress from "cli-progress";
 import { dirname } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { describe, trainingCanvas, trainingTasks } from "../arc/dataset.ts";
 import { readTasks, samplesFolder } from "../arc/read.ts";
 import { type Answered, score } from "../arc/score.ts";
@@ -16,6 +15,7 @@ import { type BackendName, startBackend } from "../model/backend.ts";
 import { type Preset, presets } from "../model/config.ts";
 import { countParameters } from "../model/parameters.ts";
 import { loadState, type Weights } from "./checkpoint.ts";
+import { choiceOption, numberOption, parseArguments, runCommand, stopSignal, UsageError } from "./command_line.ts";
 import { type Config, type ConfigOverrides, makeConfig, recipes } from "./config.ts";
 import { guessKnown, recognise } from "./known.ts";
 import { train, type TrainReport } from "./loop.ts";
@@ -50,48 +50,6 @@ Where
 
 Ctrl-C finishes the step, saves and exits with 130; the same command with --resume goes on.
 `;
-
-/** A mistake in the arguments: exit code 2. */
-class UsageError extends Error {}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        data: { type: "string", multiple: true },
-        "training-set": { type: "string", multiple: true },
-        limit: { type: "string" },
-        preset: { type: "string" },
-        config: { type: "string" },
-        seed: { type: "string" },
-        backend: { type: "string", default: "auto" },
-        steps: { type: "string" },
-        minutes: { type: "string" },
-        "eval-every": { type: "string" },
-        out: { type: "string" },
-        resume: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-function positive(name: string, text: string | undefined, whole = true): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!(value > 0) || (whole && !Number.isInteger(value))) {
-    throw new UsageError(`--${name} must be a positive ${whole ? "whole number" : "number"}, not ${text}`);
-  }
-  return value;
-}
-
-function choice<T extends string>(name: string, text: string, choices: readonly T[]): T {
-  if (choices.includes(text as T)) return text as T;
-  throw new UsageError(`--${name} must be one of ${choices.join(", ")}, not ${text}`);
-}
 
 async function readOverrides(file: string | undefined): Promise<ConfigOverrides> {
   if (!file) return {};
@@ -184,59 +142,55 @@ function duration(seconds: number): string {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
-/** The command itself; returns the exit code. */
-async function main(args: string[]): Promise<number> {
-  const options = parse(args);
-  if (options.help) {
-    console.log(HELP);
-    return 0;
-  }
-  const steps = positive("steps", options.steps);
-  const minutes = positive("minutes", options.minutes, false) ?? (steps ? undefined : 2.5);
-  const limit = positive("limit", options.limit) ?? Infinity;
-  const evalEvery = positive("eval-every", options["eval-every"]);
-  const preset = choice("preset", options.preset ?? "loop", Object.keys(presets) as Preset[]);
-  const backendName = choice<BackendName>("backend", options.backend, ["auto", "webgpu", "cpu", "stock"]);
-  const out = options.out ?? `checkpoints/${preset}.safetensors`;
-  const seed = Number(options.seed ?? 0);
-  if (!Number.isInteger(seed)) throw new UsageError(`--seed must be a whole number, not ${options.seed}`);
+/** The command; returns its exit code. */
+async function run(args: string[]): Promise<number> {
+  const names = ["limit", "preset", "config", "seed", "backend", "steps", "minutes", "eval-every", "out"];
+  const given = parseArguments(args, names, ["resume"], ["data", "training-set"]);
+  if (given.positionals.length) throw new UsageError(`${given.positionals[0]} is no option; data is named with --data`);
+  const count = (name: string) => numberOption(given, name, { min: 1, whole: true });
+  const steps = count("steps");
+  const minutes = numberOption(given, "minutes", { min: 0.01 }) ?? (steps ? undefined : 2.5);
+  const limit = count("limit") ?? Infinity;
+  const evalEvery = count("eval-every");
+  const preset = choiceOption(given, "preset", Object.keys(presets) as Preset[], "loop");
+  const backendName = choiceOption<BackendName>(given, "backend", ["auto", "webgpu", "cpu", "stock"], "auto");
+  const out = given.values.out ?? `checkpoints/${preset}.safetensors`;
+  const seed = numberOption(given, "seed", { min: -Infinity, whole: true }) ?? 0;
+  const resume = given.flags.has("resume");
 
-  const paths = options.data ?? (options["training-set"] ? [] : [samplesFolder()]);
+  const paths = given.lists.data ?? (given.lists["training-set"] ? [] : [samplesFolder()]);
   const read = async (list: string[]) => (await Promise.all(list.map(readTasks))).flat();
   const scored = (await read(paths)).slice(0, limit);
-  const extra = (await read(options["training-set"] ?? [])).slice(0, Math.max(0, limit - scored.length));
+  const extra = (await read(given.lists["training-set"] ?? [])).slice(0, Math.max(0, limit - scored.length));
   const tasks = trainingTasks([{ tasks: scored, useTest: false }, { tasks: extra, useTest: true }]);
-  const overrides = await readOverrides(options.config);
+  const overrides = await readOverrides(given.values.config);
   const marking = overrides.training?.marking ?? recipes[preset].training.marking;
   const { side } = trainingCanvas(tasks, marking);
 
   const backend = await startBackend(backendName);
   console.log(backend.description);
   let config: Config = makeConfig(preset, side, { seed, ...overrides });
-  if (options.resume) ({ config } = await loadState(out));
+  if (resume) ({ config } = await loadState(out));
   console.log(
-    `training ${options.resume ? "(resumed) " : ""}on ${describe(tasks)}; ${preset}: ${
+    `training ${resume ? "(resumed) " : ""}on ${describe(tasks)}; ${preset}: ${
       countParameters(config.model).toLocaleString("en")
     } ` +
       `parameters, canvas ${side}x${side}, batch ${config.training.batchSize}, seed ${config.seed}`,
   );
 
-  const abort = new AbortController();
-  const stop = () => abort.abort();
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  signals.forEach((signal) => Deno.addSignalListener(signal, stop));
+  using stop = stopSignal();
   await Deno.mkdir(dirname(out), { recursive: true });
   const log = await Deno.open(out.replace(/(\.safetensors)?$/, ".jsonl"), {
     write: true,
     create: true,
-    ...(options.resume ? { append: true } : { truncate: true }),
+    ...(resume ? { append: true } : { truncate: true }),
   });
   const line = (value: unknown) => log.write(new TextEncoder().encode(JSON.stringify(value) + "\n"));
   const testable = scored.filter(({ test }) => test.every(({ output }) => output));
   const seconds = minutes && minutes * 60;
   const display = new Display(steps ? "steps" : "seconds", steps ?? seconds!);
   try {
-    const run = train({ tasks, config, side, steps, seconds, out, resume: options.resume, signal: abort.signal });
+    const run = train({ tasks, config, side, steps, seconds, out, resume, signal: stop.signal });
     let next = await run.next();
     while (!next.done) {
       const report = next.value;
@@ -251,7 +205,7 @@ async function main(args: string[]): Promise<number> {
     }
     display.stop();
     console.log(`saved ${out} after ${next.value.steps} steps`);
-    if (abort.signal.aborted) {
+    if (stop.signal.aborted) {
       console.log("stopped; go on with the same command and --resume");
       return 130;
     }
@@ -265,16 +219,7 @@ async function main(args: string[]): Promise<number> {
   } finally {
     display.stop();
     log.close();
-    signals.forEach((signal) => Deno.removeSignalListener(signal, stop));
   }
 }
 
-if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    console.error((error as Error).message);
-    if (error instanceof UsageError) console.error("See deno task train --help.");
-    Deno.exit(error instanceof UsageError ? 2 : 1);
-  }
-}
+if (import.meta.main) Deno.exit(await runCommand(HELP, Deno.args, run));

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { type BackendName, startBackend } from "../model/backend.ts";
+import { choiceOption, parseArguments, runCommand, UsageError } from "./command_line.ts";
 import { compareFixture, table } from "./parity.ts";
 
 const HELP = `Usage: deno task parity DIR… [--backend cpu|webgpu|stock]
@@ -16,34 +16,15 @@ Recomputes everything in each fixture folder and prints how far off it is.
 
 Exit status: 0 if all is within its tolerance, 1 if not, 2 on wrong usage.`;
 
-const BACKENDS: BackendName[] = ["cpu", "webgpu", "stock"];
+const BACKENDS: readonly BackendName[] = ["cpu", "webgpu", "stock"];
 
-async function main(args: string[]): Promise<number> {
-  let folders: string[], values: { backend?: string; help?: boolean };
-  try {
-    const options = { backend: { type: "string" }, help: { type: "boolean" } } as const;
-    ({ positionals: folders, values } = parseArgs({ args, options, allowPositionals: true }));
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${HELP}`);
-    return 2;
-  }
-  if (values.help) {
-    console.log(HELP);
-    return 0;
-  }
-  const backend = BACKENDS.find((name) => name === (values.backend ?? "cpu"));
-  if (!backend || !folders.length) {
-    console.error(`${backend ? "No folder given" : `Unknown backend ${values.backend}`}\n\n${HELP}`);
-    return 2;
-  }
-  try {
-    console.log((await startBackend(backend)).description);
-  } catch (error) {
-    console.error((error as Error).message);
-    return 1;
-  }
+async function run(args: string[]): Promise<number> {
+  const given = parseArguments(args, ["backend"]);
+  const backend = choiceOption(given, "backend", BACKENDS, "cpu");
+  if (!given.positionals.length) throw new UsageError("Name a fixture folder");
+  console.log((await startBackend(backend)).description);
   let failures = 0;
-  for (const folder of folders) {
+  for (const folder of given.positionals) {
     try {
       const comparisons = await compareFixture(folder);
       const failed = comparisons.filter(({ pass }) => !pass).length;
@@ -58,4 +39,4 @@ async function main(args: string[]): Promise<number> {
   return failures ? 1 : 0;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) Deno.exit(await runCommand(HELP, Deno.args, run));

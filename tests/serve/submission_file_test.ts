@@ -90,7 +90,7 @@ Deno.test("deno task score counts by the three rules, and refuses a faulty submi
     const path = await write("bad.json", { one: good.one });
     const [refused, why] = await printed(() => scoreMain([path, "--data", data]));
     equal(refused, 1);
-    match(why, /two is missing\.\nCannot score .*bad\.json: 1 faults/);
+    match(why, /two is missing\.\nCannot score .*bad\.json: 1 fault$/m);
   }));
 
 Deno.test("deno task score and validate end with 2 after a mistake in the arguments", async () => {
