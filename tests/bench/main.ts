@@ -8,9 +8,9 @@
  * @module
  */
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { type BackendName, startBackend } from "../../model/backend.ts";
 import { startCpu } from "../../model/cpu/backend.ts";
+import { choiceOption, parseArguments, runCommand, UsageError } from "../../train/command_line.ts";
 import type { Config } from "../../train/config.ts";
 import { timeKernels } from "./kernels.ts";
 import { profile } from "./profile.ts";
@@ -32,13 +32,13 @@ Usage: deno task bench [options]
 
 HRM_BLAS names a BLAS library or, as "none", goes without; HRM_THREADS sets the number of threads.`;
 
-/** @throws Error with the usage if the text is no shape */
+/** @throws UsageError if the text is no shape */
 function parseShape(text: string): Shape {
   const numbers = text.split(",").map(Number);
   const [width, heads, layers, tokens, batch] = numbers;
   const sound = numbers.length === 5 && numbers.every((n) => Number.isInteger(n) && n > 0) &&
     Number.isInteger(Math.sqrt(tokens)) && width % heads === 0;
-  if (!sound) throw new Error(`Cannot use shape ${text}: give ${USAGE}`);
+  if (!sound) throw new UsageError(`Cannot use shape ${text}: give ${USAGE}`);
   return { width, heads, layers, tokens, batch };
 }
 
@@ -53,92 +53,85 @@ async function steps(config: Config) {
 
 const round = (value: number) => Number(value.toPrecision(4));
 
-const { values } = parseArgs({
-  options: {
-    shape: { type: "string" },
-    backend: { type: "string", default: "cpu" },
-    json: { type: "boolean", default: false },
-    profile: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
-if (values.help) {
-  console.log(HELP);
-  process.exit(0);
-}
-if (!["cpu", "webgpu", "stock"].includes(values.backend)) {
-  throw new Error(`Cannot use --backend ${values.backend}: must be cpu, webgpu or stock`);
-}
-const backend = await startBackend(values.backend as BackendName);
-const { blas, threads } = backend.name === "cpu" ? startCpu() : { blas: "none", threads: 1 };
-const about = () => ({
-  backend: backend.name,
-  description: backend.description,
-  blas,
-  threads,
-  peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
-});
-const print = (line: string) => values.json || console.log(line);
-print(backend.description);
+/** The command; throws on mistakes. */
+async function bench(args: string[]): Promise<void> {
+  const given = parseArguments(args, ["shape", "backend"], ["json", "profile"]);
+  const shape = given.values.shape === undefined ? undefined : parseShape(given.values.shape);
+  const backend = await startBackend(choiceOption<BackendName>(given, "backend", ["cpu", "webgpu", "stock"], "cpu"));
+  const { blas, threads } = backend.name === "cpu" ? startCpu() : { blas: "none", threads: 1 };
+  const about = () => ({
+    backend: backend.name,
+    description: backend.description,
+    blas,
+    threads,
+    peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
+  });
+  const print = (line: string) => given.flags.has("json") || console.log(line);
+  print(backend.description);
 
-if (values.shape) {
-  const config = hrmOf(parseShape(values.shape));
-  if (values.profile) {
-    const training = startTraining(config);
-    for (let i = 0; i < 3; i++) await training.step();
-    const parts = await profile(async () => {
-      for (let i = 0; i < 5; i++) await training.step();
-    });
-    training.dispose();
-    const all = parts.reduce((sum, { ms }) => sum + ms, 0);
-    for (const { kernel, calls, ms } of parts.toSorted((a, b) => b.ms - a.ms)) {
-      if (ms > all / 1000) {
-        const share = (ms / all * 100).toFixed(1).padStart(5);
-        print(
-          `${share} %  ${(ms / 5).toFixed(2).padStart(9)} ms a step  ${String(calls / 5).padStart(6)} calls  ${kernel}`,
-        );
+  if (shape) {
+    const config = hrmOf(shape);
+    if (given.flags.has("profile")) {
+      const training = startTraining(config);
+      for (let i = 0; i < 3; i++) await training.step();
+      const parts = await profile(async () => {
+        for (let i = 0; i < 5; i++) await training.step();
+      });
+      training.dispose();
+      const all = parts.reduce((sum, { ms }) => sum + ms, 0);
+      for (const { kernel, calls, ms } of parts.toSorted((a, b) => b.ms - a.ms)) {
+        if (ms > all / 1000) {
+          const share = (ms / all * 100).toFixed(1).padStart(5);
+          print(
+            `${share} %  ${(ms / 5).toFixed(2).padStart(9)} ms a step  ${
+              String(calls / 5).padStart(6)
+            } calls  ${kernel}`,
+          );
+        }
       }
     }
-  }
-  const { step_ms, best_step_ms, gflops } = await steps(config);
-  console.log(JSON.stringify({
-    shape: values.shape,
-    step_ms: round(step_ms),
-    best_step_ms: round(best_step_ms),
-    gflops: round(gflops),
-    ...about(),
-  }));
-} else {
-  if (backend.name === "cpu") {
-    print("\nkernel                                        us     rate           stock / kernel");
-    await timeKernels(({ name, us, stockUs, rate, unit }) =>
+    const { step_ms, best_step_ms, gflops } = await steps(config);
+    console.log(JSON.stringify({
+      shape: given.values.shape,
+      step_ms: round(step_ms),
+      best_step_ms: round(best_step_ms),
+      gflops: round(gflops),
+      ...about(),
+    }));
+  } else {
+    if (backend.name === "cpu") {
+      print("\nkernel                                        us     rate           stock / kernel");
+      await timeKernels(({ name, us, stockUs, rate, unit }) =>
+        print(
+          `${name.padEnd(38)} ${us.toFixed(1).padStart(9)}  ${rate.toFixed(1).padStart(6)} ${unit.padEnd(8)} ${
+            (stockUs / us).toFixed(1).padStart(9)
+          }`,
+        )
+      );
+      await startBackend("cpu");
+    }
+    const configs: [string, Config][] = [
+      ["HRM 128, 2+2 layers, 100 tokens, batch 8", hrmOf(parseShape("128,4,2,100,8"))],
+      ["HRM 256, 2+2 layers, 100 tokens, batch 8", hrmOf(parseShape("256,8,2,100,8"))],
+      ["HRM 512, 4+4 layers, 100 tokens, batch 8", hrmOf(parseShape("512,8,4,100,8"))],
+      ["HRM 512, 4+4 layers, 900 tokens, batch 1", hrmOf(parseShape("512,8,4,900,1"))],
+      ["HRM 128, 2+2 layers, 25 tokens, batch 128", hrmOf(parseShape("128,4,2,25,128"))],
+      ["loop 64, 100 tokens, batch 8", loopOf(10, 8)],
+    ];
+    print("\ntraining                                       ms a step   GFLOP/s   inference: segments of one sample/s");
+    const results: Record<string, unknown> = {};
+    for (const [name, config] of configs) {
+      const { step_ms, gflops } = await steps(config);
+      const segments = config.training.batchSize / (await timeSegment(config, 4, 3)) * 1000;
+      results[name] = { step_ms: round(step_ms), gflops: round(gflops), segments_per_second: round(segments) };
       print(
-        `${name.padEnd(38)} ${us.toFixed(1).padStart(9)}  ${rate.toFixed(1).padStart(6)} ${unit.padEnd(8)} ${
-          (stockUs / us).toFixed(1).padStart(9)
+        `${name.padEnd(45)} ${step_ms.toFixed(1).padStart(9)} ${gflops.toFixed(1).padStart(9)} ${
+          segments.toFixed(1).padStart(9)
         }`,
-      )
-    );
-    await startBackend("cpu");
+      );
+    }
+    console.log(JSON.stringify({ ...results, ...about() }));
   }
-  const configs: [string, Config][] = [
-    ["HRM 128, 2+2 layers, 100 tokens, batch 8", hrmOf(parseShape("128,4,2,100,8"))],
-    ["HRM 256, 2+2 layers, 100 tokens, batch 8", hrmOf(parseShape("256,8,2,100,8"))],
-    ["HRM 512, 4+4 layers, 100 tokens, batch 8", hrmOf(parseShape("512,8,4,100,8"))],
-    ["HRM 512, 4+4 layers, 900 tokens, batch 1", hrmOf(parseShape("512,8,4,900,1"))],
-    ["HRM 128, 2+2 layers, 25 tokens, batch 128", hrmOf(parseShape("128,4,2,25,128"))],
-    ["loop 64, 100 tokens, batch 8", loopOf(10, 8)],
-  ];
-  print("\ntraining                                       ms a step   GFLOP/s   inference: segments of one sample/s");
-  const results: Record<string, unknown> = {};
-  for (const [name, config] of configs) {
-    const { step_ms, gflops } = await steps(config);
-    const segments = config.training.batchSize / (await timeSegment(config, 4, 3)) * 1000;
-    results[name] = { step_ms: round(step_ms), gflops: round(gflops), segments_per_second: round(segments) };
-    print(
-      `${name.padEnd(45)} ${step_ms.toFixed(1).padStart(9)} ${gflops.toFixed(1).padStart(9)} ${
-        segments.toFixed(1).padStart(9)
-      }`,
-    );
-  }
-  console.log(JSON.stringify({ ...results, ...about() }));
 }
+
+if (import.meta.main) Deno.exit(await runCommand(HELP, Deno.args, bench));
