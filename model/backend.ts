@@ -4,7 +4,6 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { CPU_BACKEND, startCpu } from "./cpu/backend.ts";
 import { registerCompositions } from "./kernels/operation.ts";
 import "./kernels/adam.ts";
@@ -15,6 +14,7 @@ import "./kernels/neighbour_shift.ts";
 import "./kernels/rms_norm.ts";
 import "./kernels/swiglu.ts";
 import "./kernels/token_embedding.ts";
+import { registerWebGpu } from "./webgpu/backend.ts";
 
 /** What may be asked for: `auto` takes a real GPU, else the processor; `stock` is unaided tfjs on the processor, for comparison. */
 export type BackendName = "auto" | "webgpu" | "cpu" | "stock";
@@ -62,8 +62,7 @@ async function startWebGpu(adapter: GPUAdapter): Promise<void> {
       maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     },
   });
-  tf.removeBackend("webgpu");
-  tf.registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info), 5);
+  registerWebGpu(device, adapter.info);
   // Small tensors would silently be computed on the processor, and tests would judge the wrong kernels.
   tf.env().set("WEBGPU_CPU_FORWARD", false);
   await tf.setBackend("webgpu");

@@ -1,0 +1,186 @@
+/** Every WGSL kernel against the composition of stock operations that defines it, on the same device. */
+import * as tf from "@tensorflow/tfjs";
+import assert from "node:assert/strict";
+import { createRandom } from "../../arc/random.ts";
+import { attention } from "../../model/kernels/attention.ts";
+import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
+import { eachBackend } from "../backends.ts";
+
+/** Normal numbers, `whole` ones below a bound, or `positive` ones. */
+type Filling = { normal: number[] } | { whole: number[]; from: number; to: number } | { positive: number[] };
+
+function filled(fillings: Record<string, Filling>): Inputs {
+  const random = createRandom(1);
+  const fill = (filling: Filling): tf.Tensor => {
+    if ("whole" in filling) {
+      const { whole, from, to } = filling;
+      const length = tf.util.sizeFromShape(whole);
+      return tf.tensor(Int32Array.from({ length }, () => from + random.integer(to - from)), whole, "int32");
+    }
+    const shape = "normal" in filling ? filling.normal : filling.positive;
+    const length = tf.util.sizeFromShape(shape);
+    const draw = () => "normal" in filling ? random.normal() : 0.1 + Math.abs(random.normal());
+    return tf.tensor(Float32Array.from({ length }, draw), shape);
+  };
+  return Object.fromEntries(Object.entries(fillings).map(([name, filling]) => [name, fill(filling)]));
+}
+
+/** Compares `f` with `expected`, which is read before: a shader that is refused takes everything queued with it down to zeros. */
+async function close(f: () => tf.Tensor[], expected: tf.Tensor[], tolerance: number, what: string): Promise<void> {
+  const wanted = await Promise.all(expected.map((tensor) => tensor.data()));
+  const actual = f();
+  assert.equal(actual.length, expected.length, what);
+  for (const [output, tensor] of actual.entries()) {
+    assert.deepEqual(tensor.shape, expected[output].shape, `${what}: shape of output ${output}`);
+    const [a, b] = [await tensor.data(), wanted[output]];
+    for (let i = 0; i < a.length; i++) {
+      const bound = tolerance * Math.max(1, Math.abs(b[i]));
+      assert.ok(Math.abs(a[i] - b[i]) <= bound, `${what}: output ${output}[${i}] is ${a[i]}, by composition ${b[i]}`);
+    }
+  }
+  tf.dispose(actual);
+}
+
+async function compare(name: string, fillings: Record<string, Filling>, attributes: Attributes = {}, tolerance = 2e-5) {
+  const inputs = filled(fillings);
+  const expected = compose(name, inputs, attributes);
+  await close(() => run(name, inputs, attributes), expected, tolerance, `${name} ${JSON.stringify(attributes)}`);
+  tf.dispose([inputs, expected]);
+}
+
+const normal = (...shape: number[]): Filling => ({ normal: shape });
+
+/** A test of WGSL kernels: there are none on the processor. */
+const onDevice = (name: string, test: () => Promise<void>) => eachBackend(name, test, ["webgpu"]);
+
+onDevice("SwiGlu and its gradient agree with their compositions", async () => {
+  for (const shape of [[3, 5, 2 * 7], [2, 2 * 130]]) {
+    await compare("SwiGlu", { gateUp: normal(...shape) });
+    await compare("SwiGluGradient", { dy: normal(...shape.slice(0, -1), shape.at(-1)! / 2), gateUp: normal(...shape) });
+  }
+});
+
+onDevice(
+  "RmsNorm and its gradient agree with their compositions, rows longer and shorter than a workgroup",
+  async () => {
+    for (const D of [1, 7, 64, 150]) {
+      await compare("RmsNorm", { x: normal(2, 3, D), residual: normal(2, 3, D) }, { epsilon: 1e-5 });
+      await compare("RmsNormGradient", { dy: normal(2, 3, D), y: normal(2, 3, D), inverse: { positive: [2, 3, 1] } });
+    }
+  },
+);
+
+onDevice("NeighbourShift agrees with its composition in both directions, with and without a prefix", async () => {
+  for (const [side, prefix, D] of [[3, 0, 16], [4, 2, 37], [1, 1, 33]]) {
+    for (const direction of [1, -1]) {
+      await compare("NeighbourShift", { x: normal(2, prefix + side * side, D) }, { side, prefix, direction });
+    }
+  }
+});
+
+onDevice("TokenEmbedding and its gradient agree with their compositions, one table or one a sample", async () => {
+  const tokens: Filling = { whole: [3, 5], from: 0, to: 7 };
+  for (const perSample of [false, true]) {
+    const attributes = { vocabulary: 7, perSample };
+    await compare("TokenEmbedding", { tokens, table: perSample ? normal(3, 7, 9) : normal(7, 9) }, attributes);
+    await compare("TokenEmbeddingGradient", { dy: normal(3, 5, 9), tokens }, attributes);
+  }
+});
+
+onDevice(
+  "CrossEntropy, its gradient and CorrectTokens agree with their compositions, ignored labels included",
+  async () => {
+    const labels: Filling = { whole: [300], from: -1, to: 12 };
+    const rows = { logits: normal(300, 12), labels, weights: { positive: [300] } };
+    for (const likelihood of ["stablemax", "softmax"]) {
+      await compare("CrossEntropy", rows, { likelihood });
+      await compare("CrossEntropyGradient", { dy: normal(300), ...rows }, { likelihood });
+    }
+    await compare("CorrectTokens", { logits: normal(300, 12), labels });
+  },
+);
+
+onDevice("AdamUpdate and MovingAverage agree with their compositions, untouched moments included", async () => {
+  const shape = [17, 19];
+  const moments = { parameter: normal(...shape), first: normal(...shape), second: { positive: shape } };
+  for (const rule of ["atan2", "adamw"]) {
+    const attributes = { rule, learningRate: 0.1, weightDecay: 0.2, beta1: 0.9, beta2: 0.95, step: 3 };
+    await compare("AdamUpdate", { ...moments, gradient: normal(...shape), scale: normal() }, attributes);
+    const zeros = () => tf.zeros(shape);
+    const inputs = {
+      parameter: tf.ones(shape),
+      first: zeros(),
+      second: zeros(),
+      gradient: zeros(),
+      scale: tf.scalar(1),
+    };
+    await close(
+      () => run("AdamUpdate", inputs, attributes),
+      compose("AdamUpdate", inputs, attributes),
+      1e-6,
+      `${rule} of zeros`,
+    );
+  }
+  await compare("MovingAverage", { average: normal(...shape), parameter: normal(...shape) }, { decay: 0.9 });
+});
+
+onDevice("Attention and its gradient agree with their compositions at odd lengths and head widths", async () => {
+  for (const [B, T, heads, K] of [[2, 5, 1, 4], [1, 26, 2, 42], [1, 101, 1, 16], [2, 17, 2, 64]]) {
+    const packed = normal(B, T, 3 * heads * K);
+    const places = { cos: normal(T, K), sin: normal(T, K) };
+    await compare("Attention", { qkv: packed, ...places }, { heads }, 1e-4);
+    const inputs = filled({ qkv: packed, ...places, dy: normal(B, T, heads * K) });
+    const [output, logSumExp] = compose("Attention", inputs, { heads });
+    const all = { ...inputs, output, logSumExp };
+    const what = `AttentionGradient of ${[B, T, heads, K]}`;
+    await close(
+      () => run("AttentionGradient", all, { heads }),
+      compose("AttentionGradient", all, { heads }),
+      1e-3,
+      what,
+    );
+  }
+});
+
+onDevice("attention() stays finite where scores are large", async () => {
+  const qkv = tf.mul(tf.ones([1, 3, 12]), 60);
+  const places = { cos: tf.ones([3, 4]), sin: tf.zeros([3, 4]) };
+  const values = await attention(qkv, places, 1).data();
+  assert.ok(values.every((value) => Math.abs(value - 60) < 1e-3), String(values));
+});
+
+onDevice(
+  "a shader that the device refuses makes the next reading fail, naming the reason, rather than give zeros",
+  async () => {
+    // A device of its own: after a failure it hands out nothing any more.
+    const script = `
+    import * as tf from "@tensorflow/tfjs";
+    import { startBackend } from "${new URL("../../model/backend.ts", import.meta.url)}";
+    import { dispatch, elementwise, output } from "${new URL("../../model/webgpu/dispatch.ts", import.meta.url)}";
+    await startBackend("webgpu");
+    const y = output(tf.backend(), [4]);
+    dispatch(tf.backend(), elementwise(4, "let from = 1.0; y[index] = from;"), {}, { y });
+    await tf.engine().makeTensorFromTensorInfo(y).data().then(
+      (values) => console.log(String(values)),
+      (error) => console.log(error.message),
+    );
+    Deno.exit(0);`;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--allow-all",
+        "--no-check",
+        `--config=${new URL("../../deno.json", import.meta.url).pathname}`,
+        "-",
+      ],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(script));
+    await writer.close();
+    const { stdout } = await child.output();
+    assert.match(new TextDecoder().decode(stdout), /^WebGPU failed: .*from/s);
+  },
+);
