@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { attentionKernels } from "./attention.ts";
 import { elementKernels } from "./elements.ts";
+import type { Kernel } from "./kernel.ts";
 import { rowKernels } from "./rows.ts";
 
 /** A backend that refuses to hand out numbers after its device has failed: what fails on a device otherwise reads as zeros. */
@@ -30,11 +31,14 @@ class CheckedBackend extends WebGPUBackend {
   }
 }
 
+/** The kernel of each operation that has one. */
+export const shaders: Record<string, Kernel> = { ...elementKernels, ...rowKernels, ...attentionKernels };
+
 /** Makes `device` the backend `webgpu`, with all kernels. */
 export function registerWebGpu(device: GPUDevice, info: GPUAdapterInfo): void {
   tf.removeBackend("webgpu");
   tf.registerBackend("webgpu", () => new CheckedBackend(device, info), 5);
-  for (const [kernelName, kernel] of Object.entries({ ...elementKernels, ...rowKernels, ...attentionKernels })) {
+  for (const [kernelName, kernel] of Object.entries(shaders)) {
     if (tf.getKernel(kernelName, "webgpu")) continue;
     tf.registerKernel({
       kernelName,

@@ -12,6 +12,7 @@ import { type BackendName, startBackend } from "../../model/backend.ts";
 import { startCpu } from "../../model/cpu/backend.ts";
 import { choiceOption, parseArguments, runCommand, UsageError } from "../../train/command_line.ts";
 import type { Config } from "../../train/config.ts";
+import { countStep, type StepCounts, withoutShaders } from "./device.ts";
 import { timeKernels } from "./kernels.ts";
 import { profile } from "./profile.ts";
 import { hrmOf, loopOf, median, type Shape, startTraining, stepFlop, timeSegment, timeSteps } from "./step.ts";
@@ -99,6 +100,24 @@ async function bench(args: string[]): Promise<void> {
       ...about(),
     }));
   } else {
+    const counts: Record<string, StepCounts> = {};
+    if (backend.name === "webgpu") {
+      const official = hrmOf(parseShape("64,4,4,16,2"));
+      counts.shaders = await countStep(official);
+      counts.stock = await withoutShaders(() => countStep(official));
+      print("\none training step of the official structure (4+4 layers, 2x2 cycles, ACT with its target), small");
+      print("            dispatches   submissions   read-backs   new bytes");
+      for (const [name, { dispatches, submissions, readBacks, newBytes }] of Object.entries(counts)) {
+        print(
+          name.padEnd(10) + [dispatches, submissions, readBacks, newBytes].map((n) => String(n).padStart(12)).join(" "),
+        );
+      }
+      if (/a processor/.test(backend.description)) {
+        print("\nno times: this adapter is a processor");
+        console.log(JSON.stringify({ counts, ...about() }));
+        return;
+      }
+    }
     if (backend.name === "cpu") {
       print("\nkernel                                        us     rate           stock / kernel");
       await timeKernels(({ name, us, stockUs, rate, unit }) =>
@@ -130,7 +149,7 @@ async function bench(args: string[]): Promise<void> {
         }`,
       );
     }
-    console.log(JSON.stringify({ ...results, ...about() }));
+    console.log(JSON.stringify({ counts, ...results, ...about() }));
   }
 }
 
