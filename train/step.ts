@@ -273,16 +273,21 @@ export async function trainStep(
   const { scale, norm } = clipScale(result, training.clipNorm);
   updateParameters(state, result.gradients, scale, factor, config);
 
-  const scalars = tf.tidy(() =>
-    tf.stack([result.losses.total, result.losses.answer, result.losses.halt ?? 0, result.losses.continue ?? 0, norm])
-  );
-  const [[total, ofAnswer, ofHalt, ofContinue, gradientNorm], correct, q, rowGradient, factorOfClip] = await Promise
-    .all(
-      [scalars, result.losses.correct, result.q, result.rowGradient, scale].map((tensor) =>
-        tensor?.data() as Promise<Float32Array>
-      ),
-    );
-  table.update(held.rows, rowGradient.map((g) => g * factorOfClip[0]), {
+  const { losses } = result;
+  const zero = tf.scalar(0);
+  const [[total], [ofAnswer], [ofHalt], [ofContinue], [gradientNorm], [clipped], correct, q, rowGradient] =
+    await readAll([
+      losses.total,
+      losses.answer,
+      losses.halt ?? zero,
+      losses.continue ?? zero,
+      norm,
+      scale,
+      losses.correct,
+      result.q ?? zero,
+      result.rowGradient,
+    ]);
+  table.update(held.rows, rowGradient.map((g) => g * clipped), {
     rule: training.puzzleRule,
     learningRate: training.puzzleLearningRate * factor,
     weightDecay: training.puzzleWeightDecay,
@@ -290,8 +295,8 @@ export async function trainStep(
     beta2: training.beta2,
   });
 
-  const qHalt = Float32Array.from(segments, (_, row) => q ? q[2 * row] : 0);
-  const qContinue = Float32Array.from(segments, (_, row) => q ? q[2 * row + 1] : 0);
+  const qHalt = Float32Array.from(segments, (_, row) => result.q ? q[2 * row] : 0);
+  const qContinue = Float32Array.from(segments, (_, row) => result.q ? q[2 * row + 1] : 0);
   const minimum = model.halting !== "fixed" && training.exploration
     ? segments.map(() => random.next() < training.exploration ? 2 + random.integer(model.maxSegments - 1) : 0)
     : undefined;
@@ -299,13 +304,22 @@ export async function trainStep(
   state.carry = { state: result.state, segments, halted };
   state.held = held;
   const metrics = metricsOf(held, halted, segments, correct, qHalt);
-  tf.dispose([result.gradients, result.rowGradient, result.logits, scalars, scale, norm] as tf.TensorContainer);
+  tf.dispose([result.gradients, result.rowGradient, result.logits, zero, scale, norm] as tf.TensorContainer);
   tf.dispose([result.q, result.target, result.losses] as unknown as tf.TensorContainer);
   return {
     losses: { total, answer: ofAnswer, halt: ofHalt, continue: ofContinue },
     metrics,
     gradientNorm,
   };
+}
+
+/** The values of several tensors by one reading: on a GPU each is a wait for all work before it. */
+async function readAll(tensors: tf.Tensor[]): Promise<Float32Array[]> {
+  const joined = tf.tidy(() => tf.concat(tensors.map((tensor) => tf.reshape(tensor, [-1]))));
+  const values = await joined.data() as Float32Array;
+  joined.dispose();
+  let begin = 0;
+  return tensors.map(({ size }) => values.subarray(begin, begin += size));
 }
 
 /** min(1, clip / norm) of all gradients together, and the norm. */
