@@ -115,13 +115,27 @@ export function embed(parameters: Parameters, input: ModelInput, config: ModelCo
   return { x, vectors, rotary: rotations, side };
 }
 
-/** Post-norm block: h ← rms(h + Mixer(h)); h ← rms(h + SwiGLU(h)). */
-function block(h: tf.Tensor, parameters: Parameters, name: string, config: ModelConfig, embedded: Embedded): tf.Tensor {
+/** The first position alone, f32[B, 1, D]. */
+function firstPosition(x: tf.Tensor): tf.Tensor {
+  return tf.slice(x, [0, 0, 0], [x.shape[0], 1, x.shape[2]!]);
+}
+
+/** Post-norm block: h ← rms(h + Mixer(h)); h ← rms(h + SwiGLU(h)). With `firstOnly`, of the first position. */
+function block(
+  h: tf.Tensor,
+  parameters: Parameters,
+  name: string,
+  config: ModelConfig,
+  embedded: Embedded,
+  firstOnly = false,
+): tf.Tensor {
   const weight = (part: string) => parameters[`${name}.${part}`];
   const mlp = (u: tf.Tensor, prefix: string) =>
     linear(swiGlu(linear(u, weight(`${prefix}gate_up`))), weight(`${prefix}down`));
   if (config.mixer === "attention") {
-    const mixed = attention(linear(h, weight("qkv")), embedded.rotary, config.heads);
+    let mixed = attention(linear(h, weight("qkv")), embedded.rotary, config.heads);
+    // Neighbours of the first position are needed where they are mixed in below.
+    if (firstOnly && !config.neighbourShift) [h, mixed] = [firstPosition(h), firstPosition(mixed)];
     h = rmsNorm(h, linear(mixed, weight("o")), config.epsilon);
   } else {
     // The norm runs over the sequence here: the official code normalises before it transposes back.
@@ -140,24 +154,32 @@ function level(
   name: "H" | "L",
   config: ModelConfig,
   embedded: Embedded,
+  firstOnly = false,
 ): tf.Tensor {
   let h = injections.reduce((sum, injection) => tf.add(sum, injection), z);
   const network = config.shared ? "L" : name;
   const layers = network === "L" ? config.lLayers : config.hLayers;
-  for (let i = 0; i < layers; i++) h = block(h, parameters, `${network}.${i}`, config, embedded);
+  for (let i = 0; i < layers; i++) {
+    h = block(h, parameters, `${network}.${i}`, config, embedded, firstOnly && i === layers - 1);
+  }
   return h;
 }
 
-/** z_L ← L(z_L + (z_H + x̃)), or z_H ← H(z_H + z_L), or, without a low level, z_H ← H(z_H + x̃). */
+/**
+ * z_L ← L(z_L + (z_H + x̃)), or z_H ← H(z_H + z_L), or, without a low level, z_H ← H(z_H + x̃).
+ *
+ * @param firstOnly whether of z_H only the first position is wanted; then there may be fewer than T
+ */
 export function call(
   name: "H" | "L",
   { zH, zL }: State,
   parameters: Parameters,
   config: ModelConfig,
   embedded: Embedded,
+  firstOnly = false,
 ): State {
   if (name === "L") return { zH, zL: level(zL!, [tf.add(zH, embedded.x)], parameters, "L", config, embedded) };
-  return { zH: level(zH, [zL ?? embedded.x], parameters, "H", config, embedded), zL };
+  return { zH: level(zH, [zL ?? embedded.x], parameters, "H", config, embedded, firstOnly), zL };
 }
 
 /** The calls of a segment that carry no gradient. Returns fresh tensors. */
@@ -175,10 +197,21 @@ export function settle(parameters: Parameters, state: State, embedded: Embedded,
   return current;
 }
 
-/** The calls of a segment that carry gradient: HRM's one-step approximation, TRM's last cycle, or all. */
-export function step(parameters: Parameters, state: State, embedded: Embedded, config: ModelConfig): State {
-  return segmentCalls(config).slice(-config.gradientCalls).reduce(
-    (current, name) => call(name, current, parameters, config, embedded),
+/**
+ * The calls of a segment that carry gradient: HRM's one-step approximation, TRM's last cycle, or all.
+ *
+ * @param firstOnly whether of z_H only the first position is wanted, as by {@link haltValues}; then there may be fewer than T
+ */
+export function step(
+  parameters: Parameters,
+  state: State,
+  embedded: Embedded,
+  config: ModelConfig,
+  firstOnly = false,
+): State {
+  const calls = segmentCalls(config).slice(-config.gradientCalls);
+  return calls.reduce(
+    (current, name, i) => call(name, current, parameters, config, embedded, firstOnly && i === calls.length - 1),
     state,
   );
 }
@@ -195,7 +228,7 @@ export function answer(parameters: Parameters, zH: tf.Tensor, embedded: Embedded
 /** Q values of halting and continuing, f32[B, 2], read from the first position. */
 export function haltValues(parameters: Parameters, zH: tf.Tensor): tf.Tensor {
   const [B, , D] = zH.shape;
-  const first = tf.reshape(tf.slice(zH, [0, 0, 0], [B, 1, D!]), [B, D!]);
+  const first = tf.reshape(firstPosition(zH), [B, D!]);
   return tf.add(linear(first, parameters["q_head.weight"]), parameters["q_head.bias"]);
 }
 

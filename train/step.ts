@@ -228,7 +228,7 @@ function continueTarget(
   last: tf.Tensor,
 ): tf.Tensor {
   const settled = settle(parameters, state, embedded, model);
-  const [halt, going] = columns(haltValues(parameters, step(parameters, settled, embedded, model).zH));
+  const [halt, going] = columns(haltValues(parameters, step(parameters, settled, embedded, model, true).zH));
   return tf.sigmoid(tf.where(tf.greater(last, 0), halt, tf.maximum(halt, going)));
 }
 

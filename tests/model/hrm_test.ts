@@ -100,6 +100,15 @@ for (const { name, config: { model } } of relatives) {
     await assertState(next, expected.map((own, b) => oracle.step(relative, weights, samples[b], own, model)), "next");
   });
 
+  eachBackend(`step() of ${name} for the first position alone gives the halting values of all positions`, async () => {
+    const { parameters, state, embedded } = await setUp(name);
+    const first = step(parameters, state, embedded, model, true);
+    if (model.mixer === "attention" && !model.neighbourShift) assert.equal(first.zH.shape[1], 1);
+    const whole = await haltValues(parameters, step(parameters, state, embedded, model).zH).data();
+    const ahead = await haltValues(parameters, first.zH).data();
+    whole.forEach((value, i) => assert.ok(Math.abs(value - ahead[i]) < 1e-5, `${value} and ${ahead[i]}`));
+  });
+
   eachBackend(`answer() and haltValues() of ${name} read the high level`, async () => {
     const { parameters, weights, states, state, embedded, samples } = await setUp(name);
     const logits = answer(parameters, state.zH, embedded, model);
