@@ -104,6 +104,7 @@ for (const { name, config: { model } } of relatives) {
     const { parameters, state, embedded } = await setUp(name);
     const first = step(parameters, state, embedded, model, true);
     if (model.mixer === "attention" && !model.neighbourShift) assert.equal(first.zH.shape[1], 1);
+    if (model.halting === "fixed") return;
     const whole = await haltValues(parameters, step(parameters, state, embedded, model).zH).data();
     const ahead = await haltValues(parameters, first.zH).data();
     whole.forEach((value, i) => assert.ok(Math.abs(value - ahead[i]) < 1e-5, `${value} and ${ahead[i]}`));
