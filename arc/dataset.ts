@@ -7,7 +7,7 @@
 import { apply, type Augmentation, identityAugmentation, sample, sampleDistinct, sampleShift } from "./augment.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type SizeRule, sizeRule, taskCanvas } from "./size.ts";
-import { type Grid, type Pair, type Task, TaskError, withoutAnswers } from "./task.ts";
+import { type Grid, MAX_SIDE, type Pair, type Task, TaskError, withoutAnswers } from "./task.ts";
 import { type Canvas, encode, IGNORE } from "./tokens.ts";
 
 /**
@@ -83,6 +83,11 @@ export interface SamplerOptions {
   batchSize: number;
   /** What grids are written on. */
   canvas: Canvas;
+  /**
+   * Whether each batch is of tasks of about one size, on the smallest of {@link SIDES} that holds them, instead of on `canvas`: small tasks
+   * cost little then. With identity `"task"` only.
+   */
+  bySize?: boolean;
   /** What has a row of its own. */
   identity: Identity;
   /** Augmented looks of each task besides the original; counts with identity `"augmentation"` only. */
@@ -106,6 +111,9 @@ export interface Sampler {
   /** Goes to a saved place: the batches from there on are those that would have followed. */
   restore(state: { epoch: number; batch: number }): void;
 }
+
+/** Sides of the canvases on which tasks of about one size meet. */
+export const SIDES = [5, 7, 9, 11, 13, 16, 20, 25, MAX_SIDE] as const;
 
 /** With identity `"task"`, the share of examples that are shifted, and the weight of a cell beyond the answer's border. */
 const SHIFTED = 0.7, BEYOND = 0.1;
@@ -147,6 +155,15 @@ export function trainingCanvas(tasks: readonly TrainingTask[], marking: Canvas["
     [task, { ...task, train: pairs }].map((it) => taskCanvas(it, marking).side)
   );
   return { side: Math.max(...sides), marking };
+}
+
+/** Indices of the tasks that share a canvas, and its side; every task is in one of them. */
+function bySide(tasks: readonly TrainingTask[], marking: Canvas["marking"]): { side: number; members: number[] }[] {
+  const own = tasks.map((task) => trainingCanvas([task], marking).side);
+  return SIDES.map((side, i) => ({
+    side,
+    members: [...own.keys()].filter((task) => own[task] <= side && own[task] > (SIDES[i - 1] ?? 0)),
+  })).filter(({ members }) => members.length);
 }
 
 /**
@@ -260,7 +277,8 @@ export function createSampler(tasks: readonly TrainingTask[], options: SamplerOp
   const puzzles = groups.flat();
   const examples = groups.reduce((sum, group, task) => sum + group.length * tasks[task].pairs.length, 0);
 
-  function puzzleExample({ task: index, augmentation, row }: Puzzle, pair: number, stream: Random): Example {
+  function puzzleExample({ puzzle, pair, canvas }: Draw, stream: Random): Example {
+    const { task: index, augmentation, row } = puzzle;
     const { task, pairs, rule } = tasks[index];
     const [shown, shifted] = identity === "augmentation"
       ? [augmentation, pair !== random.fork(`unshifted ${row}`).integer(pairs.length)]
@@ -275,7 +293,11 @@ export function createSampler(tasks: readonly TrainingTask[], options: SamplerOp
     return { inputs, ...answer(output, canvas, rule, shift), row, ...told, roles: roles(task, identity) };
   }
 
-  const plan = identity === "augmentation" ? planByPuzzle : planByPair;
+  const rooms = options.bySize ? bySide(tasks, canvas.marking) : [{ side: canvas.side, members: [...tasks.keys()] }];
+  const plan = (stream: Random) =>
+    identity === "augmentation"
+      ? planByPuzzle(tasks, groups, options, stream)
+      : planByPair(tasks, groups, rooms, options, stream);
   let place = { epoch: 0, batch: 0 };
   let epoch = -1;
   let batches: Draw[][] = [];
@@ -286,10 +308,10 @@ export function createSampler(tasks: readonly TrainingTask[], options: SamplerOp
     next() {
       if (epoch !== place.epoch) {
         epoch = place.epoch;
-        batches = plan(tasks, groups, batchSize, random.fork(`epoch ${epoch}`));
+        batches = plan(random.fork(`epoch ${epoch}`));
       }
       const stream = random.fork(`epoch ${epoch} batch ${place.batch}`);
-      const batch = collate(batches[place.batch].map(({ puzzle, pair }) => puzzleExample(puzzle, pair, stream)));
+      const batch = collate(batches[place.batch].map((draw) => puzzleExample(draw, stream)));
       const last = place.batch + 1 === batches.length;
       place = last ? { epoch: epoch + 1, batch: 0 } : { epoch, batch: place.batch + 1 };
       return batch;
@@ -331,20 +353,26 @@ function puzzleGroups(tasks: readonly TrainingTask[], options: SamplerOptions, r
   });
 }
 
-/** One example to come: a puzzle and the index of one of its pairs. */
+/** One example to come: a puzzle, the index of one of its pairs, and what it is written on. */
 interface Draw {
   puzzle: Puzzle;
   pair: number;
+  canvas: Canvas;
 }
 
-function planByPuzzle(tasks: readonly TrainingTask[], groups: Puzzle[][], batchSize: number, stream: Random): Draw[][] {
+function planByPuzzle(
+  tasks: readonly TrainingTask[],
+  groups: Puzzle[][],
+  { batchSize, canvas }: SamplerOptions,
+  stream: Random,
+): Draw[][] {
   const batches: Draw[][] = [];
   let batch: Draw[] = [];
   while (batches.length === 0) {
     for (const task of stream.permutation(groups.length)) {
       const puzzle = groups[task][stream.integer(groups[task].length)];
       const order = stream.permutation(tasks[task].pairs.length);
-      batch.push(...order.slice(0, batchSize - batch.length).map((pair) => ({ puzzle, pair })));
+      batch.push(...order.slice(0, batchSize - batch.length).map((pair) => ({ puzzle, pair, canvas })));
       if (batch.length < batchSize) continue;
       batches.push(batch);
       batch = [];
@@ -353,12 +381,26 @@ function planByPuzzle(tasks: readonly TrainingTask[], groups: Puzzle[][], batchS
   return batches;
 }
 
-function planByPair(tasks: readonly TrainingTask[], groups: Puzzle[][], batchSize: number, stream: Random): Draw[][] {
+function planByPair(
+  tasks: readonly TrainingTask[],
+  groups: Puzzle[][],
+  rooms: { side: number; members: number[] }[],
+  { batchSize, canvas }: SamplerOptions,
+  stream: Random,
+): Draw[][] {
   const pairs = tasks.reduce((sum, { pairs }) => sum + pairs.length, 0);
-  const draw = () => {
-    const task = stream.integer(tasks.length);
-    return { puzzle: groups[task][0], pair: stream.integer(tasks[task].pairs.length) };
-  };
+  const roomOf = tasks.map((_, task) => rooms.find(({ members }) => members.includes(task))!);
   const batches = Math.max(1, Math.floor(pairs / batchSize));
-  return Array.from({ length: batches }, () => Array.from({ length: batchSize }, draw));
+  return Array.from({ length: batches }, () => {
+    // A task drawn from all decides the room, so that rooms come as often as their tasks are many.
+    const { side, members } = rooms.length > 1 ? roomOf[stream.integer(tasks.length)] : rooms[0];
+    return Array.from({ length: batchSize }, () => {
+      const task = members[stream.integer(members.length)];
+      return {
+        puzzle: groups[task][0],
+        pair: stream.integer(tasks[task].pairs.length),
+        canvas: { ...canvas, side },
+      };
+    });
+  });
 }

@@ -23,13 +23,13 @@ export function initialCarry(network: Network, B: number, S: number): Carry {
   return { state: initialState(network, B, S), segments: new Int32Array(B), halted: new Uint8Array(B).fill(1) };
 }
 
-/** The state with halted rows at the start again; fresh tensors. */
-export function resetHalted(network: Network, carry: Carry): State {
+/** The state with halted rows at the start again, for puzzles of S tokens; fresh tensors. Where all have halted, S may change. */
+export function resetHalted(network: Network, carry: Carry, S: number): State {
   const { state, halted } = carry;
-  const [B, T] = state.zH.shape as [number, number];
+  const B = halted.length;
   if (halted.every((h) => h === 0)) return { zH: tf.clone(state.zH), zL: state.zL && tf.clone(state.zL) };
-  if (halted.every((h) => h === 1)) return initialState(network, B, T - network.config.prefix);
-  const fresh = initialState(network, 1, T - network.config.prefix);
+  if (halted.every((h) => h === 1)) return initialState(network, B, S);
+  const fresh = initialState(network, 1, S);
   // Not tf.where(): it would repeat the mask over every position.
   const rows = tf.tensor1d(Array.from(halted, (h, row) => h ? B : row), "int32");
   const mixed = (z: tf.Tensor, start: tf.Tensor) => tf.tidy(() => tf.gather(tf.concat([z, start]), rows));

@@ -13,7 +13,7 @@ import { breathe } from "./breathe.ts";
 import type { Config } from "./config.ts";
 import { type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
-import { createTrainingState, disposeTrainingState, trainStep } from "./step.ts";
+import { createTrainingState, disposeTrainingState, nextBatch, trainStep } from "./step.ts";
 
 /** How much an adaptation may cost; the first bound that is reached ends it. */
 export interface Budget {
@@ -134,7 +134,7 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
       const totalSteps = budget.steps ??
         Math.max(state.steps + 1, Math.ceil((state.steps + 1) / Math.max(progress, 1e-3)));
       await breathe();
-      const batch = sampler.next();
+      const batch = nextBatch(state, sampler, config);
       const report = await trainStep(state, batch, config, totalSteps, random);
       const point = {
         steps: state.steps,

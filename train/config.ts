@@ -19,6 +19,8 @@ export const trainingSchema = z.strictObject({
   augmentations: z.int().min(0),
   /** The marking of the canvas: end-of-grid tokens as HRM has them, or one token for everything outside the grid. */
   marking: z.enum(["eos", "outside"]),
+  /** Whether a batch is of tasks of about one size on a small canvas, not on one that holds all; identity `task` and halting `fixed` only. */
+  bySize: z.boolean().default(false),
   /** The loss' likelihood. */
   likelihood: z.enum(["stablemax", "softmax"]),
   /** The rule of the dense parameters. */
@@ -70,6 +72,10 @@ export const configSchema = z.strictObject({
   adaptation: trainingSchema,
   /** All randomness comes from here. */
   seed: z.int(),
+}).superRefine(({ model, training }, context) => {
+  if (!training.bySize || (training.identity === "task" && model.halting === "fixed")) return;
+  const message = "needs identity task and halting fixed, where all rows of a batch begin and end together";
+  context.addIssue({ code: "custom", path: ["training", "bySize"], message });
 });
 
 /**
@@ -84,6 +90,7 @@ const officialTraining: TrainingConfig = {
   identity: "augmentation",
   augmentations: 1000,
   marking: "eos",
+  bySize: false,
   likelihood: "stablemax",
   rule: "atan2",
   learningRate: 1e-4,

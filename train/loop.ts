@@ -11,7 +11,14 @@ import { breathe } from "./breathe.ts";
 import { type KnownTask, loadState, saveState, saveWeights, type Weights } from "./checkpoint.ts";
 import type { Config } from "./config.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
-import { createTrainingState, disposeTrainingState, type StepReport, type TrainingState, trainStep } from "./step.ts";
+import {
+  createTrainingState,
+  disposeTrainingState,
+  nextBatch,
+  type StepReport,
+  type TrainingState,
+  trainStep,
+} from "./step.ts";
 
 /** What to train on, how long, and where to keep it. */
 export interface TrainOptions {
@@ -76,6 +83,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
   const sampler = createSampler(tasks, {
     batchSize: training.batchSize,
     canvas: { side, marking: training.marking },
+    bySize: training.bySize,
     identity: training.identity,
     augmentations: training.augmentations,
     seed: config.seed,
@@ -109,7 +117,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
   try {
     while (!done()) {
       const totalSteps = options.steps ?? estimateSteps(state.steps, seconds(), options.seconds!);
-      const report = await trainStep(state, sampler.next(), config, totalSteps, random);
+      const report = await trainStep(state, nextBatch(state, sampler, config), config, totalSteps, random);
       if (!Number.isFinite(report.losses.total)) {
         throw new DivergedError(
           `Training diverged at step ${state.steps}: the loss is ${report.losses.total}; the weights last saved are intact. ` +

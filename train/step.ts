@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import type { Batch } from "../arc/dataset.ts";
+import type { Batch, Sampler } from "../arc/dataset.ts";
 import type { Random } from "../arc/random.ts";
 import { type Carry, haltAfter, initialCarry, resetHalted } from "../model/act.ts";
 import type { ModelConfig } from "../model/config.ts";
@@ -75,9 +75,17 @@ export function disposeTrainingState({ network, moments, average, carry }: Train
   if (carry) tf.dispose([carry.state.zH, carry.state.zL] as tf.TensorContainer);
 }
 
+/**
+ * What the next step is given: a fresh batch, but where all rows go on together (`fixed`) the one they work on, for every row of a fresh one
+ * would be thrown away.
+ */
+export function nextBatch({ carry, held }: TrainingState, sampler: Sampler, { model }: Config): Batch {
+  return model.halting === "fixed" && held && !carry!.halted[0] ? held : sampler.next();
+}
+
 /** Rows of `fresh` where `halted`, of `held` elsewhere: a row that is not done keeps its puzzle, and the fresh one is thrown away. */
 export function mergeBatch(held: Batch | undefined, fresh: Batch, halted: Uint8Array): Batch {
-  if (!held) return fresh;
+  if (!held || halted.every((h) => h === 1)) return fresh;
   const merged = { ...fresh };
   for (const key of ["inputs", "labels", "weights", "rows", "dihedral", "colours", "roles"] as const) {
     const [old, young] = [held[key], fresh[key]];
@@ -256,7 +264,7 @@ export async function trainStep(
   const carry = state.carry ?? initialCarry(network, B, S);
   const held = mergeBatch(state.held, batch, carry.halted);
   const segments = carry.segments.map((count, row) => (carry.halted[row] ? 0 : count) + 1);
-  const started = resetHalted(network, carry);
+  const started = resetHalted(network, carry, S);
   tf.dispose([carry.state.zH, carry.state.zL] as tf.TensorContainer);
 
   const input = modelInput(held, table, model);

@@ -10,6 +10,7 @@ import {
   type Identity,
   meaningfulColours,
   type Sampler,
+  SIDES,
   trainingCanvas,
   trainingTasks,
 } from "../../arc/dataset.ts";
@@ -280,6 +281,32 @@ Deno.test("Sampler scores the border of the answer fully and the rest by a tenth
     // A column and a row stay free, for the end of the answer.
     assert(inputs.every((token, i) => token === 0 || i % 5 < 4 && i < 20));
   }
+});
+
+Deno.test("Sampler by size puts tasks of about one size together, each as often as any other", () => {
+  const wide = (index: number, width: number): Task => {
+    const grid = [Array(width).fill(index + 1)];
+    return { id: `w${index}`, train: [{ input: grid, output: grid }], test: [{ input: grid }] };
+  };
+  const widths = [3, 5, 6, 8, 9, 9];
+  const sampler = createSampler(demonstrations(...widths.map((width, i) => wide(i, width))), {
+    ...options,
+    canvas: { side: 9, marking: "outside" },
+    identity: "task",
+    bySize: true,
+  });
+  const counts = widths.map(() => 0);
+  for (const batch of take(sampler, 600)) {
+    const side = Math.sqrt(batch.tokens);
+    for (const row of batch.rows) {
+      assert(
+        SIDES.find((smallest) => smallest >= widths[row - 1]) === side,
+        `width ${widths[row - 1]} on side ${side}`,
+      );
+      counts[row - 1]++;
+    }
+  }
+  for (const count of counts) assert(Math.abs(count / 3600 - 1 / 6) < 0.05, `${counts}`);
 });
 
 Deno.test("Sampler ignores exactly the cells without weight", () => {

@@ -90,7 +90,7 @@ for (const halted of [[0, 0, 0], [0, 1, 0], [1, 1, 1]]) {
       const fresh = oracle.initialState(await weightsOf(network.buffers), config.prefix + config.tokens);
       const expected = states.map((own, row) => halted[row] ? fresh : own);
       const before = tf.memory().numTensors;
-      const reset = resetHalted(network, carry);
+      const reset = resetHalted(network, carry, config.tokens);
       assert.equal(tf.memory().numTensors, before + (config.lLayers ? 2 : 1));
       await assertTensor(reset.zH, expected.map(({ zH }) => zH), "zH", { tolerance: 0 });
       if (reset.zL) await assertTensor(reset.zL, expected.map(({ zL }) => zL), "zL", { tolerance: 0 });

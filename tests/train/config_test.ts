@@ -39,3 +39,8 @@ Deno.test("makeConfig() names a wrong value by its path, those that only fit tog
     { message: "Cannot use configuration: model.gradientCalls: must be at most the number of calls in a segment" },
   );
 });
+
+Deno.test("makeConfig() refuses batches by size where rows end one by one", () => {
+  assert.equal(makeConfig("loop", 5, { training: { bySize: true } }).training.bySize, true);
+  assert.throws(() => makeConfig("mini", 5, { training: { bySize: true } }), { message: /training\.bySize: needs/ });
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import type { Batch } from "../../arc/dataset.ts";
+import type { Batch, Sampler } from "../../arc/dataset.ts";
 import { createRandom } from "../../arc/random.ts";
 import type { ModelInput } from "../../model/hrm.ts";
 import type { Config } from "../../train/config.ts";
@@ -12,6 +12,7 @@ import {
   mergeBatch,
   metricsOf,
   modelInput,
+  nextBatch,
   targetsOf,
   type TrainingState,
   trainStep,
@@ -283,6 +284,26 @@ eachBackend(
   },
   ["cpu"],
 );
+
+eachBackend("nextBatch() asks for a batch, of any size, only when all rows have ended", async () => {
+  const { config } = relativeNamed("loop");
+  const side = Math.sqrt(config.model.tokens);
+  const state = trainingState(config);
+  const asked: number[] = [];
+  const sampler = {
+    next() {
+      asked.push(state.steps);
+      const tokens = (side + asked.length % 2) ** 2;
+      return randomBatch({ ...config, model: { ...config.model, tokens } }, 3);
+    },
+  } as Sampler;
+  for (let i = 0; i < 3 * config.model.maxSegments; i++) {
+    const report = await trainStep(state, nextBatch(state, sampler, config), config, 100, createRandom(1));
+    assert(Number.isFinite(report.losses.total));
+  }
+  assert.deepEqual(asked, [0, 1, 2].map((i) => i * config.model.maxSegments));
+  disposeTrainingState(state);
+});
 
 eachBackend("trainStep() computes the target of continuing at every n-th step only", async () => {
   const config = withTraining(relativeNamed("hrm").config, { targetEvery: 3 });
