@@ -125,7 +125,18 @@ onDevice("AdamUpdate and MovingAverage agree with their compositions, untouched 
 });
 
 onDevice("Attention and its gradient agree with their compositions at odd lengths and head widths", async () => {
-  for (const [B, T, heads, K] of [[2, 5, 1, 4], [1, 26, 2, 42], [1, 101, 1, 16], [2, 17, 2, 64]]) {
+  // Lengths around the tiles' 16, 32 and 64 positions; widths that memory is read in fours for and others, and one that fills the tiles' memory.
+  const sizes = [
+    [2, 5, 1, 4],
+    [1, 26, 2, 42],
+    [1, 101, 1, 16],
+    [2, 17, 2, 64],
+    [1, 108, 2, 32],
+    [1, 64, 1, 6],
+    [1, 33, 1, 64],
+    [1, 40, 1, 128],
+  ];
+  for (const [B, T, heads, K] of sizes) {
     const packed = normal(B, T, 3 * heads * K);
     const places = { cos: normal(T, K), sin: normal(T, K) };
     await compare("Attention", { qkv: packed, ...places }, { heads }, 1e-4);
