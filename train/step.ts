@@ -19,7 +19,8 @@ import {
   type State,
   step,
 } from "../model/hrm.ts";
-import { adamUpdate, movingAverage } from "../model/kernels/adam.ts";
+import { adamUpdates } from "../model/kernels/adam.ts";
+import { clipScale } from "../model/kernels/clip.ts";
 import { withoutGradient } from "../model/kernels/operation.ts";
 import type { Network, Parameters } from "../model/parameters.ts";
 import type { Config } from "./config.ts";
@@ -270,7 +271,9 @@ export async function trainStep(
   observe?.(result);
   state.steps++;
   const factor = rateFactor(state.steps, { ...training, totalSteps });
-  const { scale, norm } = clipScale(result, training.clipNorm);
+  const { scale, norm } = training.clipNorm
+    ? clipScale([...Object.values(result.gradients), result.rowGradient], training.clipNorm)
+    : { scale: tf.scalar(1), norm: tf.scalar(0) };
   updateParameters(state, result.gradients, scale, factor, config);
 
   const { losses } = result;
@@ -322,16 +325,8 @@ async function readAll(tensors: tf.Tensor[]): Promise<Float32Array[]> {
   return tensors.map(({ size }) => values.subarray(begin, begin += size));
 }
 
-/** min(1, clip / norm) of all gradients together, and the norm. */
-function clipScale({ gradients, rowGradient }: SegmentResult, clipNorm: number): { scale: tf.Tensor; norm: tf.Tensor } {
-  if (!clipNorm) return { scale: tf.scalar(1), norm: tf.scalar(0) };
-  const [scale, norm] = tf.tidy(() => {
-    const squares = [...Object.values(gradients), rowGradient].map((gradient) => tf.sum(tf.square(gradient)));
-    const norm = tf.sqrt(tf.addN(squares));
-    return [tf.minimum(1, tf.div(clipNorm, tf.add(norm, 1e-6))), norm];
-  });
-  return { scale, norm };
-}
+/** Parameters that are updated together: few requests, and few parameters that exist twice meanwhile. */
+const TOGETHER = 8;
 
 function updateParameters(
   state: TrainingState,
@@ -341,23 +336,27 @@ function updateParameters(
   { training }: Config,
 ): void {
   const { network: { parameters }, moments, average } = state;
-  const decay = training.emaRamp ? Math.min(training.ema, (1 + state.steps) / (10 + state.steps)) : training.ema;
-  for (const [name, parameter] of Object.entries(parameters)) {
-    const updated = adamUpdate({ parameter, ...moments[name] }, gradients[name], scale, {
+  const averageDecay = training.emaRamp ? Math.min(training.ema, (1 + state.steps) / (10 + state.steps)) : training.ema;
+  const all = Object.keys(parameters);
+  for (let from = 0; from < all.length; from += TOGETHER) {
+    const names = all.slice(from, from + TOGETHER);
+    const old = names.map((name) => ({ parameter: parameters[name], ...moments[name], average: average?.[name] }));
+    const updated = adamUpdates(old, names.map((name) => gradients[name]), scale, {
       rule: training.rule,
       learningRate: training.learningRate * factor,
-      weightDecay: training.decayEmbeddings || !EMBEDDINGS.has(name) ? training.weightDecay : 0,
+      weightDecays: names.map((name) => training.decayEmbeddings || !EMBEDDINGS.has(name) ? training.weightDecay : 0),
       beta1: training.beta1,
       beta2: training.beta2,
       step: state.steps,
+      averageDecay,
     });
-    tf.dispose([parameter, moments[name].first, moments[name].second]);
-    parameters[name] = updated.parameter;
-    moments[name] = { first: updated.first, second: updated.second };
-    if (!average) continue;
-    const old = average[name];
-    average[name] = movingAverage(old, updated.parameter, decay);
-    old.dispose();
+    tf.dispose(old as unknown as tf.TensorContainer);
+    for (const [i, name] of names.entries()) {
+      const { parameter, first, second } = updated[i];
+      parameters[name] = parameter;
+      moments[name] = { first, second };
+      if (average) average[name] = updated[i].average!;
+    }
   }
 }
 

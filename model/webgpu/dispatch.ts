@@ -57,6 +57,11 @@ export function workgroupBytes(backend: WebGPUBackend): number {
   return (backend as unknown as Internals).device.limits.maxComputeWorkgroupStorageSize;
 }
 
+/** Tensors that one dispatch may bind. */
+export function storageBuffers(backend: WebGPUBackend): number {
+  return (backend as unknown as Internals).device.limits.maxStorageBuffersPerShaderStage;
+}
+
 /**
  * Queues one dispatch.
  *
