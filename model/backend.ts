@@ -8,6 +8,7 @@ import { CPU_BACKEND, startCpu } from "./cpu/backend.ts";
 import { registerCompositions } from "./kernels/operation.ts";
 import "./kernels/adam.ts";
 import "./kernels/attention.ts";
+import "./kernels/clip.ts";
 import "./kernels/correct_tokens.ts";
 import "./kernels/cross_entropy.ts";
 import "./kernels/neighbour_shift.ts";

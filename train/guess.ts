@@ -15,7 +15,7 @@ import type { Guess } from "../arc/vote.ts";
 import { argMax, think, type ThinkOptions, type Thought } from "../model/act.ts";
 import type { Network } from "../model/parameters.ts";
 import type { PuzzleTable } from "./puzzle_table.ts";
-import { modelInput } from "./step.ts";
+import { modelInput } from "./segment.ts";
 
 /** One way to show a task: the row of the puzzle table that was learned for it, and the augmentation that it is shown in. */
 export interface View {

@@ -29,6 +29,8 @@ export interface Losses {
   continue?: tf.Tensor;
   /** 1 for right tokens and tokens not checked, f32[B, S]. */
   correct: tf.Tensor;
+  /** How many of a row's tokens are that, f32[B]. */
+  right: tf.Tensor;
 }
 
 /** Σ binary cross-entropy of logits: max(x, 0) - x·target + log(1 + e^-|x|) */
@@ -52,10 +54,11 @@ export function segmentLoss(
   const flat = tf.reshape(logits, [B * S, V]);
   const answer = tf.sum(crossEntropy(flat, targets.labels, targets.weights, likelihood));
   const correct = tf.reshape(correctTokens(flat, targets.checked), [B, S]);
-  const halt = qHalt && binaryCrossEntropy(qHalt, tf.min(correct, 1));
+  const right = tf.sum(correct, 1);
+  const halt = qHalt && binaryCrossEntropy(qHalt, tf.cast(tf.equal(right, S), "float32"));
   const going = qContinue && binaryCrossEntropy(qContinue.value, qContinue.target);
   let total = answer;
   if (halt) total = tf.add(total, tf.mul(0.5, halt));
   if (going) total = tf.add(total, tf.mul(0.5, going));
-  return { total, answer, halt, continue: going, correct };
+  return { total, answer, halt, continue: going, correct, right };
 }

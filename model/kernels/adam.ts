@@ -1,5 +1,5 @@
 /**
- * One update of a parameter by the Adam family. Every call returns fresh tensors.
+ * Updates of parameters by the Adam family. Every call returns fresh tensors.
  *
  * @module
  */
@@ -75,3 +75,56 @@ export function movingAverage(average: tf.Tensor, parameter: tf.Tensor, decay: n
 defineOperation("MovingAverage", ({ average, parameter }, { decay }) => [
   tf.add(tf.mul(average, decay), tf.mul(parameter, 1 - decay)),
 ]);
+
+/** A parameter with its moments and, where one is kept, its moving average. */
+export interface AveragedState extends AdamState {
+  /** The moving average of the parameter; all parameters of an update have one, or none has. */
+  average?: tf.Tensor;
+}
+
+/** The numbers of an update of several parameters. */
+export interface UpdateAttributes extends Omit<AdamAttributes, "weightDecay"> {
+  /** λ of each parameter. */
+  weightDecays: number[];
+  /** The decay of the moving averages. */
+  averageDecay: number;
+}
+
+/**
+ * {@link adamUpdate} of several parameters, and {@link movingAverage} where averages are kept: where a request costs more than its work, by few.
+ *
+ * @param states not disposed
+ * @param gradients of the states' shapes; multiplied by `scale` first
+ * @param scale f32[]
+ */
+export function adamUpdates(
+  states: AveragedState[],
+  gradients: tf.Tensor[],
+  scale: tf.Tensor,
+  attributes: UpdateAttributes,
+): AveragedState[] {
+  const inputs: Record<string, tf.Tensor> = { scale };
+  states.forEach(({ parameter, first, second, average }, i) => {
+    Object.assign(inputs, { [`parameter${i}`]: parameter, [`first${i}`]: first, [`second${i}`]: second });
+    if (average) inputs[`average${i}`] = average;
+    inputs[`gradient${i}`] = gradients[i];
+  });
+  const outputs = run("AdamUpdates", inputs, { ...attributes });
+  const each = outputs.length / states.length;
+  return states.map((_, i) => {
+    const [parameter, first, second, average] = outputs.slice(i * each, (i + 1) * each);
+    return { parameter, first, second, average };
+  });
+}
+
+defineOperation(
+  "AdamUpdates",
+  (inputs, { weightDecays, averageDecay, ...rule }) =>
+    (weightDecays as number[]).flatMap((weightDecay, i) => {
+      const state = { parameter: inputs[`parameter${i}`], first: inputs[`first${i}`], second: inputs[`second${i}`] };
+      const attributes = { ...rule, weightDecay } as AdamAttributes;
+      const { parameter, first, second } = adamUpdate(state, inputs[`gradient${i}`], inputs.scale, attributes);
+      const average = inputs[`average${i}`];
+      return [parameter, first, second, ...(average ? [movingAverage(average, parameter, averageDecay)] : [])];
+    }),
+);

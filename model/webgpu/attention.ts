@@ -2,221 +2,247 @@
  * Attention with its rotation, tile by tile with a running softmax: scores live in registers, never in memory (FlashAttention's way; the
  * gradient takes the scores up again from the kept log-sum-exp).
  *
+ * A workgroup owns a tile of positions of one head, the rows, and goes over all positions in tiles, the columns.
+ *
  * @module
  */
-import { dispatch, output, type Shader } from "./dispatch.ts";
+import { dispatch, output, type Shader, workgroupBytes } from "./dispatch.ts";
+import { perTile, reader, type Size, storeTurnedBack, writer } from "./heads.ts";
 import type { Kernel } from "./kernel.ts";
+import {
+  ACROSS,
+  addWeighted,
+  chooseTiles,
+  columnOf,
+  each,
+  everySum,
+  innerProducts,
+  inTile,
+  load,
+  range,
+  rowOf,
+  storeWeights,
+  sumParts,
+  tile,
+  tileBytes,
+  type Tiles,
+  weightBytes,
+  weights,
+  XYZW,
+  zeroSums,
+} from "./tiles.ts";
 
-/** Threads of a workgroup: each owns one position. */
-const THREADS = 64;
-
-/** Positions whose vectors a workgroup shares at a time: two vectors of 64 and a number each must fit 16 KiB. */
-const TILE = 16;
-
-interface Size {
-  B: number;
-  T: number;
-  N: number;
-  K: number;
-}
-
-/** WGSL: four numbers of a tensor's vector from element 4·part on, zeros beyond the vector. */
-function fours(name: string, tensor: string): string {
-  return `fn ${name}(vector: u32, part: u32) -> vec4<f32> {
-  var four = vec4<f32>();
-  for (var i = 0u; i < min(4u, K - 4u * part); i++) { four[i] = ${tensor}[vector + 4u * part + i]; }
-  return four;
-}`;
-}
-
-/**
- * What all shaders here begin with. Vectors are held in fours, `PARTS` of them; a tile holds two vectors a position, `first` and `second`.
- * `at(b, n, part, t)` is where the query (0), key (1) or value (2) of position t begins.
- */
-function common({ T, N, K }: Size): string {
-  const parts = Math.ceil(K / 4);
-  return `const T = ${T}u;
-const K = ${K}u;
-const HALF = ${K / 2}u;
-const PARTS = ${parts}u;
-const SCALE = ${1 / Math.sqrt(K)};
-var<workgroup> first: array<vec4<f32>, ${TILE * parts}>;
-var<workgroup> second: array<vec4<f32>, ${TILE * parts}>;
-fn at(b: u32, n: u32, part: u32, t: u32) -> u32 { return (b * T + t) * ${3 * N * K}u + part * ${N * K}u + n * K; }
-fn merged(b: u32, n: u32, t: u32) -> u32 { return (b * T + t) * ${N * K}u + n * K; }
-${fours("packed", "qkv")}
-fn rotated(vector: u32, t: u32, part: u32) -> vec4<f32> {
-  var four = vec4<f32>();
-  for (var e = 0u; e < min(4u, K - 4u * part); e++) {
-    let i = 4u * part + e;
-    var turned = 0.0;
-    if (i < HALF) { turned = -qkv[vector + i + HALF]; } else { turned = qkv[vector + i - HALF]; }
-    four[e] = qkv[vector + i] * cos[t * K + i] + turned * sin[t * K + i];
-  }
-  return four;
-}`;
-}
-
-/** A shader with one thread a position of each head; `body` sees b, n, t, thread and whether the position is `real`. */
-function perPosition(size: Size, declarations: string, body: string): Shader {
-  const { B, T, N } = size;
-  const blocks = Math.ceil(T / THREADS);
-  return {
-    groups: B * N * blocks,
-    code: `${common(size)}
-${declarations}
-@compute @workgroup_size(${THREADS})
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-  let group = workgroup.y * GROUPS_X + workgroup.x;
-  if (group >= ${B * N * blocks}u) { return; }
-  let t = (group % ${blocks}u) * ${THREADS}u + thread;
-  let n = (group / ${blocks}u) % ${N}u;
-  let b = group / ${blocks * N}u;
-  let real = t < T;
-  ${body}
-}`,
-  };
-}
-
-/** Loops over tiles of positions: `load` runs for each part i of each position s of a tile, `use` for each of its positions j. */
-function tiles(load: string, use: string, after = ""): string {
-  return `for (var start = 0u; start < T; start += ${TILE}u) {
-    workgroupBarrier();
-    for (var e = thread; e < ${TILE}u * PARTS; e += ${THREADS}u) {
-      let s = start + e / PARTS;
-      let i = e % PARTS;
-      if (s < T) { ${load} }
-    }
-    ${after}
-    workgroupBarrier();
-    for (var j = 0u; j < min(${TILE}u, T - start); j++) {
-      let s = start + j;
-      ${use}
-    }
+/** Loops over tiles of columns: fills them, computes their products with the rows and goes on with `use`. */
+function overColumns(
+  tiles: Tiles,
+  columns: Record<string, string>,
+  products: Parameters<typeof innerProducts>[0],
+  use: string,
+): string {
+  return `for (var start = 0u; start < T; start += ${tiles.N}u) {
+  workgroupBarrier();
+  ${load(columns, tiles.N, "start", tiles)}
+  workgroupBarrier();
+  ${innerProducts(products, tiles)}
+  ${use}
   }`;
 }
 
-/** WGSL that turns the vector `x` back and stores it at `to` of dqkv. */
-function storeTurnedBack(x: string, to: string): string {
-  return `for (var i = 0u; i < HALF; i++) {
-      let o = i + HALF;
-      let low = ${x}[i / 4u][i % 4u];
-      let high = ${x}[o / 4u][o % 4u];
-      dqkv[${to} + i] = low * cos[t * K + i] + high * sin[t * K + i];
-      dqkv[${to} + o] = high * cos[t * K + o] - low * sin[t * K + o];
-    }`;
-}
+/** Rows 4h … 4h+3 of column j of a product. */
+const four = (name: string, h: number, j: number) =>
+  `vec4(${range(4).map((i) => `${name}${4 * h + i}_${j}`).join(", ")})`;
 
-/** WGSL of private vectors, all zero. */
-function vectors(...names: string[]): string {
-  return names.map((name) => `var ${name}: array<vec4<f32>, PARTS>;`).join("\n  ");
-}
+/** What the threads of a row tell each other. */
+const PARTIAL = "var<workgroup> partial: array<Rows, ACROSS>;";
 
-const loadKeys = "first[e] = rotated(at(b, n, 1u, s), s, i); second[e] = packed(at(b, n, 2u, s), i);";
+/** Combines fours of what the threads of a row have told each other. */
+const ofAll = (combine: (all: string, own: string) => string, h: number, { R }: Tiles) =>
+  range(ACROSS).map((x) => `partial[${x}][ty * ${R / 4}u + ${h}u]`).reduce(combine);
 
-function forward(size: Size): Shader {
-  return perPosition(
-    size,
-    "",
-    `${vectors("q", "sum")}
-  if (real) { for (var i = 0u; i < PARTS; i++) { q[i] = rotated(at(b, n, 0u, t), t, i) * SCALE; } }
-  var largest = -3.0e38;
-  var total = 0.0;
+const tell = (h: number, { R }: Tiles, value: string) => `partial[tx][ty * ${R / 4}u + ${h}u] = ${value};`;
+
+const keysAndValues = { keys: "rotated(at(b, n, 1u, t), t, part)", values: "packed(at(b, n, 2u, t), part)" };
+
+/** Rows are queries, columns keys. Scores are taken times log2(e): exp2 is what a GPU has. */
+function forward(size: Size, limit: number): Shader {
+  const { T, K } = size;
+  const tiles = chooseTiles(
+    T,
+    K,
+    limit,
+    ({ M, N }) => tileBytes(M, K) + 2 * tileBytes(N, K) + weightBytes(M, N) + weightBytes(M, ACROSS),
+  );
+  const { R, J, M, N } = tiles;
+  const fours = R / 4;
+  const score = (h: number, j: number) =>
+    T % N ? `select(vec4(-3.0e38), ${four("s", h, j)}, start + ${columnOf(j)} < T)` : four("s", h, j);
+  const softmax = `${each(fours, (h) => each(J, (j) => `let score${h}_${j} = ${score(h, j)};`))}
+  ${each(fours, (h) => tell(h, tiles, range(J).map((j) => `score${h}_${j}`).reduce((a, b) => `max(${a}, ${b})`)))}
+  workgroupBarrier();
   ${
-      tiles(
-        loadKeys,
-        `var score = 0.0;
-      for (var i = 0u; i < PARTS; i++) { score += dot(q[i], first[j * PARTS + i]); }
-      let next = max(largest, score);
-      let shrink = exp(largest - next);
-      let p = exp(score - next);
-      total = total * shrink + p;
-      for (var i = 0u; i < PARTS; i++) { sum[i] = sum[i] * shrink + p * second[j * PARTS + i]; }
-      largest = next;`,
-      )
+    each(fours, (h) =>
+      `let next${h} = max(largest${h}, ${ofAll((a, b) => `max(${a}, ${b})`, h, tiles)});
+  let shrink${h} = exp2(largest${h} - next${h});
+  largest${h} = next${h};
+  total${h} *= shrink${h};`)
+  }
+  ${
+    each(J, (j) =>
+      `${
+        each(fours, (h) =>
+          `let p${h}_${j} = exp2(score${h}_${j} - next${h});
+  total${h} += p${h}_${j};`)
+      }
+  ${storeWeights("shares", j, tiles, (h) => `p${h}_${j}`)}`)
+  }
+  ${each(R, (i) => each(sumParts(tiles), (c) => `sum${i}_${c} *= shrink${i >> 2}.${XYZW[i % 4]};`))}
+  workgroupBarrier();
+  ${addWeighted({ sum: ["shares", "values"] }, tiles)}`;
+  const declarations = [
+    tile("queries", M, K),
+    tile("keys", N, K),
+    tile("values", N, K),
+    weights("shares"),
+    PARTIAL,
+    writer("store", "y", size),
+  ];
+  return perTile(
+    size,
+    tiles,
+    declarations,
+    `${load({ queries: `rotated(at(b, n, 0u, t), t, part) * (SCALE * ${Math.LOG2E})` }, M, "first", tiles)}
+  ${zeroSums("sum", tiles)}
+  ${each(fours, (h) => `var largest${h} = vec4(-3.0e38);\n  var total${h} = vec4<f32>();`)}
+  ${overColumns(tiles, keysAndValues, { s: ["queries", "keys"] }, softmax)}
+  ${each(fours, (h) => tell(h, tiles, `total${h}`))}
+  workgroupBarrier();
+  ${each(fours, (h) => `let whole${h} = ${ofAll((a, b) => `${a} + ${b}`, h, tiles)};`)}
+  ${everySum("first", tiles, (i, c) => `store(merged(b, n, t), part, sum${i}_${c} / whole${i >> 2}.${XYZW[i % 4]});`)}
+  if (tx == 0u) {
+    ${
+      each(R, (i) =>
+        `if (first + ${rowOf(i)} < T) {
+      logSumExp[ofRow(b, n, first + ${rowOf(i)})] = (largest${i >> 2}.${XYZW[i % 4]} + log2(whole${i >> 2}.${
+          XYZW[i % 4]
+        })) * ${Math.LN2};
+    }`)
     }
-  if (real) {
-    for (var i = 0u; i < K; i++) { y[merged(b, n, t) + i] = sum[i / 4u][i % 4u] / total; }
-    logSumExp[(b * ${size.N}u + n) * T + t] = largest + log(total);
   }`,
   );
 }
 
-function queryGradient(size: Size): Shader {
-  return perPosition(
+/** exp(score - logSumExp), both in units of log2(e). */
+const share = (score: string, kept: string) => `exp2(${score} * (SCALE * ${Math.LOG2E}) - ${kept})`;
+
+/** Rows are queries, columns keys. Also keeps Σ dO·O of each query for the other half of the gradient. */
+function queryGradient(size: Size, limit: number): Shader {
+  const { T, K } = size;
+  const tiles = chooseTiles(
+    T,
+    K,
+    limit,
+    ({ M, N }) => 2 * tileBytes(M, K) + 2 * tileBytes(N, K) + weightBytes(M, N) + weightBytes(M, ACROSS),
+  );
+  const { R, J, M, N } = tiles;
+  const fours = R / 4;
+  const own = (h: number, j: number) => {
+    const slope = `${share(four("s", h, j), `kept${h}`)} * (${four("p", h, j)} - along${h})`;
+    return T % N ? `select(vec4<f32>(), ${slope}, start + ${columnOf(j)} < T)` : slope;
+  };
+  const declarations = [
+    ...[tile("queries", M, K), tile("slopes", M, K), tile("keys", N, K), tile("values", N, K)],
+    weights("shares"),
+    PARTIAL,
+    ...[reader("slope", "dy", size), reader("answer", "y", size), writer("store", "dqkv", size)],
+  ];
+  const rows = { queries: "rotated(at(b, n, 0u, t), t, part)", slopes: "slope(merged(b, n, t), part)" };
+  return perTile(
     size,
-    `${fours("slope", "dy")}
-${fours("answer", "y")}`,
-    `${vectors("q", "dO", "dq")}
-  var along = 0.0;
-  var kept = 0.0;
-  if (real) {
-    for (var i = 0u; i < PARTS; i++) {
-      q[i] = rotated(at(b, n, 0u, t), t, i);
-      dO[i] = slope(merged(b, n, t), i);
-      along += dot(dO[i], answer(merged(b, n, t), i));
-    }
-    kept = logSumExp[(b * ${size.N}u + n) * T + t];
-  }
+    tiles,
+    declarations,
+    `${load(rows, M, "first", tiles)}
+  workgroupBarrier();
+  ${each(fours, (h) => `var own${h} = vec4<f32>();`)}
   ${
-      tiles(
-        loadKeys,
-        `var score = 0.0;
-      var dP = 0.0;
-      for (var i = 0u; i < PARTS; i++) {
-        score += dot(q[i], first[j * PARTS + i]);
-        dP += dot(dO[i], second[j * PARTS + i]);
-      }
-      let dS = exp(score * SCALE - kept) * (dP - along) * SCALE;
-      for (var i = 0u; i < PARTS; i++) { dq[i] += dS * first[j * PARTS + i]; }`,
+      everySum("first", tiles, (i) =>
+        `own${i >> 2}.${XYZW[i % 4]} += dot(${
+          inTile("slopes", "part", rowOf(i), tiles)
+        }, answer(merged(b, n, t), part));`)
+    }
+  ${each(fours, (h) => tell(h, tiles, `own${h}`))}
+  workgroupBarrier();
+  ${each(fours, (h) => `let along${h} = ${ofAll((a, b) => `${a} + ${b}`, h, tiles)};\n  var kept${h} = vec4<f32>();`)}
+  ${
+      each(R, (i) =>
+        `if (first + ${rowOf(i)} < T) {
+    kept${i >> 2}.${XYZW[i % 4]} = logSumExp[ofRow(b, n, first + ${rowOf(i)})] * ${Math.LOG2E};
+    if (tx == 0u) { along[ofRow(b, n, first + ${rowOf(i)})] = along${i >> 2}.${XYZW[i % 4]}; }
+  }`)
+    }
+  ${zeroSums("sum", tiles)}
+  ${
+      overColumns(
+        tiles,
+        keysAndValues,
+        { s: ["queries", "keys"], p: ["slopes", "values"] },
+        `${each(J, (j) => storeWeights("shares", j, tiles, (h) => own(h, j)))}
+  workgroupBarrier();
+  ${addWeighted({ sum: ["shares", "keys"] }, tiles)}`,
       )
     }
-  if (real) {
-    ${storeTurnedBack("dq", "at(b, n, 0u, t)")}
-  }`,
+  ${each(R, (i) => each(sumParts(tiles), (c) => `sum${i}_${c} *= SCALE;`))}
+  ${storeTurnedBack("sum", "queries", 0, size, tiles)}`,
   );
 }
 
-function keyValueGradient(size: Size): Shader {
-  return perPosition(
-    size,
-    `${fours("slope", "dy")}
-${fours("answer", "y")}
-var<workgroup> along: array<f32, ${TILE}>;`,
-    `${vectors("k", "v", "dk", "dv")}
-  if (real) {
-    for (var i = 0u; i < PARTS; i++) {
-      k[i] = rotated(at(b, n, 1u, t), t, i);
-      v[i] = packed(at(b, n, 2u, t), i);
-    }
+/** Rows are keys, columns queries. */
+function keyValueGradient(size: Size, limit: number): Shader {
+  const { T, K } = size;
+  const tiles = chooseTiles(T, K, limit, ({ M, N }) => 2 * (tileBytes(M, K) + tileBytes(N, K) + weightBytes(M, N)));
+  const { R, J, M, N } = tiles;
+  const declarations = [
+    ...[tile("keys", M, K), tile("values", M, K), tile("queries", N, K), tile("slopes", N, K)],
+    ...[weights("shares"), weights("changes")],
+    ...[reader("slope", "dy", size), writer("store", "dqkv", size)],
+  ];
+  const use = `${
+    each(J, (j) => {
+      const position = `start + ${columnOf(j)}`;
+      return `var kept${j} = 3.0e38;
+  var along${j} = 0.0;
+  if (${position} < T) {
+    kept${j} = logSumExp[ofRow(b, n, ${position})] * ${Math.LOG2E};
+    along${j} = along[ofRow(b, n, ${position})];
   }
   ${
-      tiles(
-        "first[e] = rotated(at(b, n, 0u, s), s, i); second[e] = slope(merged(b, n, s), i);",
-        `var score = 0.0;
-      var dP = 0.0;
-      for (var i = 0u; i < PARTS; i++) {
-        score += dot(k[i], first[j * PARTS + i]);
-        dP += dot(v[i], second[j * PARTS + i]);
+        each(R / 4, (h) =>
+          `let share${h}_${j} = ${share(four("s", h, j), `kept${j}`)};
+  let change${h}_${j} = share${h}_${j} * (${four("p", h, j)} - along${j});`)
       }
-      let p = exp(score * SCALE - logSumExp[(b * ${size.N}u + n) * T + s]);
-      let dS = p * (dP - along[j]) * SCALE;
-      for (var i = 0u; i < PARTS; i++) {
-        dk[i] += dS * first[j * PARTS + i];
-        dv[i] += p * second[j * PARTS + i];
-      }`,
-        `if (thread < ${TILE}u && start + thread < T) {
-      let vector = merged(b, n, start + thread);
-      var sum = 0.0;
-      for (var i = 0u; i < PARTS; i++) { sum += dot(slope(vector, i), answer(vector, i)); }
-      along[thread] = sum;
-    }`,
+  ${storeWeights("shares", j, tiles, (h) => `share${h}_${j}`)}
+  ${storeWeights("changes", j, tiles, (h) => `change${h}_${j}`)}`;
+    })
+  }
+  workgroupBarrier();
+  ${addWeighted({ dk: ["changes", "queries"], dv: ["shares", "slopes"] }, tiles)}`;
+  return perTile(
+    size,
+    tiles,
+    declarations,
+    `${load(keysAndValues, M, "first", tiles)}
+  ${zeroSums("dk", tiles)}
+  ${zeroSums("dv", tiles)}
+  ${
+      overColumns(
+        tiles,
+        { queries: "rotated(at(b, n, 0u, t), t, part)", slopes: "slope(merged(b, n, t), part)" },
+        { s: ["keys", "queries"], p: ["values", "slopes"] },
+        use,
       )
     }
-  if (real) {
-    ${storeTurnedBack("dk", "at(b, n, 1u, t)")}
-    for (var i = 0u; i < K; i++) { dqkv[at(b, n, 2u, t) + i] = dv[i / 4u][i % 4u]; }
-  }`,
+  ${everySum("first", tiles, (i, c) => `store(at(b, n, 2u, t), part, dv${i}_${c});`)}
+  ${each(R, (i) => each(sumParts(tiles), (c) => `dk${i}_${c} *= SCALE;`))}
+  ${storeTurnedBack("dk", "keys", 1, size, tiles)}`,
   );
 }
 
@@ -231,16 +257,18 @@ export const attentionKernels: Record<string, Kernel> = {
     const { B, T, N, K } = size;
     const y = output(backend, [B, T, N * K]);
     const logSumExp = output(backend, [B, N, T]);
-    dispatch(backend, forward(size), { qkv, cos, sin }, { y, logSumExp });
+    dispatch(backend, forward(size, workgroupBytes(backend)), { qkv, cos, sin }, { y, logSumExp });
     return [y, logSumExp];
   },
 
   AttentionGradient(backend, { dy, qkv, cos, sin, output: y, logSumExp }, { heads }) {
     const size = sizeOf(qkv.shape, heads);
+    const limit = workgroupBytes(backend);
     const dqkv = output(backend, qkv.shape);
-    const inputs = { dy, qkv, cos, sin, y, logSumExp };
-    dispatch(backend, queryGradient(size), inputs, { dqkv });
-    dispatch(backend, keyValueGradient(size), inputs, { dqkv });
+    const along = output(backend, logSumExp.shape);
+    dispatch(backend, queryGradient(size, limit), { dy, qkv, cos, sin, y, logSumExp }, { dqkv, along });
+    dispatch(backend, keyValueGradient(size, limit), { dy, qkv, cos, sin, logSumExp, along }, { dqkv });
+    backend.disposeData(along.dataId);
     return [dqkv];
   },
 };

@@ -9,6 +9,7 @@ import { attentionKernels } from "./attention.ts";
 import { elementKernels } from "./elements.ts";
 import type { Kernel } from "./kernel.ts";
 import { rowKernels } from "./rows.ts";
+import { updateKernels } from "./update.ts";
 
 /** A backend that refuses to hand out numbers after its device has failed: what fails on a device otherwise reads as zeros. */
 class CheckedBackend extends WebGPUBackend {
@@ -32,7 +33,12 @@ class CheckedBackend extends WebGPUBackend {
 }
 
 /** The kernel of each operation that has one. */
-export const shaders: Record<string, Kernel> = { ...elementKernels, ...rowKernels, ...attentionKernels };
+export const shaders: Record<string, Kernel> = {
+  ...elementKernels,
+  ...rowKernels,
+  ...attentionKernels,
+  ...updateKernels,
+};
 
 /** Makes `device` the backend `webgpu`, with all kernels. */
 export function registerWebGpu(device: GPUDevice, info: GPUAdapterInfo): void {

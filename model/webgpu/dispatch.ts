@@ -34,6 +34,8 @@ export interface Shader {
   groups: number;
   /** Numbers that change from call to call. */
   uniforms?: number[];
+  /** Names of f32 tensors that the code sees as `array<vec4<f32>>`; their sizes are multiples of 4. */
+  fours?: string[];
 }
 
 const MOST_GROUPS = 65535;
@@ -50,6 +52,16 @@ export function output(backend: WebGPUBackend, shape: number[]): tf.TensorInfo {
   return backend.makeTensorInfo(shape, "float32");
 }
 
+/** Bytes of memory that the threads of a workgroup can share. */
+export function workgroupBytes(backend: WebGPUBackend): number {
+  return (backend as unknown as Internals).device.limits.maxComputeWorkgroupStorageSize;
+}
+
+/** Tensors that one dispatch may bind. */
+export function storageBuffers(backend: WebGPUBackend): number {
+  return (backend as unknown as Internals).device.limits.maxStorageBuffersPerShaderStage;
+}
+
 /**
  * Queues one dispatch.
  *
@@ -58,7 +70,7 @@ export function output(backend: WebGPUBackend, shape: number[]): tf.TensorInfo {
  */
 export function dispatch(
   backend: WebGPUBackend,
-  { code, groups, uniforms }: Shader,
+  { code, groups, uniforms, fours = [] }: Shader,
   inputs: Record<string, tf.TensorInfo>,
   outputs: Record<string, tf.TensorInfo>,
 ): void {
@@ -70,7 +82,7 @@ export function dispatch(
   const readOnly = Object.keys(inputs).length;
   const declarations = tensors.map(([name, tensor], i) =>
     `@group(0) @binding(${i}) var<storage, ${i < readOnly ? "read" : "read_write"}> ${name}: array<${
-      elementOf(tensor)
+      fours.includes(name) ? "vec4<f32>" : elementOf(tensor)
     }>;`
   );
   const uniformVectors = uniforms && Math.ceil(uniforms.length / 4);

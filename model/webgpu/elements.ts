@@ -1,10 +1,9 @@
 /**
- * Kernels on single elements: SwiGLU, the shift of neighbours, token vectors, the optimiser's update and the moving average.
+ * Kernels on single elements: SwiGLU, the shift of neighbours, token vectors and the moving average.
  *
  * @module
  */
 import { NEIGHBOURS } from "../kernels/neighbour_shift.ts";
-import type { AdamAttributes } from "../kernels/adam.ts";
 import { dispatch, elementwise, output } from "./dispatch.ts";
 import { type Kernel, sizeOf } from "./kernel.ts";
 
@@ -81,35 +80,6 @@ var<private> COLUMNS: array<i32, 8> = array<i32, 8>(${list(1)});`;
   dTable[index] = sum;`;
     dispatch(backend, elementwise(sizeOf(dTable), body), { dy, tokens }, { dTable });
     return [dTable];
-  },
-
-  AdamUpdate(backend, { parameter, first, second, gradient, scale }, attributes) {
-    const { rule, learningRate, weightDecay, beta1, beta2, step } = attributes as AdamAttributes;
-    const [p, m, v] = [parameter, first, second].map(({ shape }) => output(backend, shape));
-    const uniforms = [
-      beta1,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      1 / (1 - beta2 ** step),
-      learningRate / (1 - beta1 ** step),
-      1 - learningRate * weightDecay,
-    ];
-    // WGSL does not promise atan2(0, 0), which is 0 by definition here.
-    const direction = rule === "atan2"
-      ? "var direction = 0.0; if (mean != 0.0) { direction = atan2(mean, root); }"
-      : "let direction = mean / (root + 1e-8);";
-    const body = `let g = gradient[index] * scale[0];
-  let mean = first[index] * uniforms[0].x + g * uniforms[0].y;
-  let square = second[index] * uniforms[0].z + g * g * uniforms[0].w;
-  let root = sqrt(square * uniforms[1].x);
-  ${direction}
-  p[index] = parameter[index] * uniforms[1].z - direction * uniforms[1].y;
-  m[index] = mean;
-  v[index] = square;`;
-    const inputs = { parameter, first, second, gradient, scale };
-    dispatch(backend, elementwise(sizeOf(parameter), body, { uniforms }), inputs, { p, m, v });
-    return [p, m, v];
   },
 
   MovingAverage(backend, { average, parameter }, { decay }) {

@@ -10,7 +10,8 @@ import { think } from "../../model/act.ts";
 import { initialise } from "../../model/parameters.ts";
 import { type Config, makeConfig } from "../../train/config.ts";
 import { PuzzleTable } from "../../train/puzzle_table.ts";
-import { createTrainingState, disposeTrainingState, modelInput, trainStep } from "../../train/step.ts";
+import { modelInput } from "../../train/segment.ts";
+import { createTrainingState, disposeTrainingState, trainStep } from "../../train/step.ts";
 import { feedForwardWidth } from "../../model/config.ts";
 
 /** A network's size and its batch. */

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { createRandom, type Random } from "../../arc/random.ts";
 import { adamUpdate, movingAverage } from "../../model/kernels/adam.ts";
 import { attention } from "../../model/kernels/attention.ts";
+import { clipScale } from "../../model/kernels/clip.ts";
 import { correctTokens } from "../../model/kernels/correct_tokens.ts";
 import { crossEntropy } from "../../model/kernels/cross_entropy.ts";
 import { neighbourShift } from "../../model/kernels/neighbour_shift.ts";
@@ -200,6 +201,15 @@ eachBackend(
 eachBackend("movingAverage() keeps a share of the average and takes the rest of the parameter", async () => {
   const average = movingAverage(tf.tensor1d([1, 2, -3]), tf.tensor1d([5, 0, 1]), 0.75);
   await assertTensor(average, [2, 1.5, -2], "average");
+});
+
+eachBackend("clipScale() is the norm of all gradients together and what brings it down to the bound", async () => {
+  const gradients = [tf.tensor1d([3, 0]), tf.tensor2d([[0, -4], [12, 0]])];
+  for (const [clipNorm, expected] of [[6.5, 0.5], [20, 1]]) {
+    const { scale, norm } = clipScale(gradients, clipNorm);
+    await assertTensor(norm, [13], "norm");
+    await assertTensor(scale, [expected], "scale");
+  }
 });
 
 eachBackend("withoutGradient() makes a constant of what it runs", async () => {

@@ -124,8 +124,39 @@ onDevice("AdamUpdate and MovingAverage agree with their compositions, untouched 
   await compare("MovingAverage", { average: normal(...shape), parameter: normal(...shape) }, { decay: 0.9 });
 });
 
+onDevice("AdamUpdates agree with their composition, more of them than one dispatch binds", async () => {
+  const shapes = Array.from({ length: 9 }, (_, i) => [i + 1, 40 * i + 3]);
+  for (const averaged of [false, true]) {
+    const inputs: Record<string, Filling> = { scale: normal() };
+    for (const [i, shape] of shapes.entries()) {
+      Object.assign(inputs, { [`parameter${i}`]: normal(...shape), [`first${i}`]: normal(...shape) });
+      Object.assign(inputs, { [`second${i}`]: { positive: shape }, [`gradient${i}`]: normal(...shape) });
+      if (averaged) inputs[`average${i}`] = normal(...shape);
+    }
+    const weightDecays = shapes.map((_, i) => i / 4);
+    const rule = { rule: "atan2", learningRate: 0.1, beta1: 0.9, beta2: 0.95, step: 3 };
+    await compare("AdamUpdates", inputs, { ...rule, weightDecays, averageDecay: 0.7 });
+  }
+});
+
+onDevice("ClipScale agrees with its composition, over more gradients than one dispatch binds", async () => {
+  const gradients = Array.from({ length: 40 }, (_, i) => [`gradient${i}`, normal(60 * i + 1)]);
+  for (const clipNorm of [1, 1e6]) await compare("ClipScale", Object.fromEntries(gradients), { clipNorm });
+});
+
 onDevice("Attention and its gradient agree with their compositions at odd lengths and head widths", async () => {
-  for (const [B, T, heads, K] of [[2, 5, 1, 4], [1, 26, 2, 42], [1, 101, 1, 16], [2, 17, 2, 64]]) {
+  // Lengths around the tiles' 16, 32 and 64 positions; widths that memory is read in fours for and others, and one that fills the tiles' memory.
+  const sizes = [
+    [2, 5, 1, 4],
+    [1, 26, 2, 42],
+    [1, 101, 1, 16],
+    [2, 17, 2, 64],
+    [1, 108, 2, 32],
+    [1, 64, 1, 6],
+    [1, 33, 1, 64],
+    [1, 40, 1, 128],
+  ];
+  for (const [B, T, heads, K] of sizes) {
     const packed = normal(B, T, 3 * heads * K);
     const places = { cos: normal(T, K), sin: normal(T, K) };
     await compare("Attention", { qkv: packed, ...places }, { heads }, 1e-4);

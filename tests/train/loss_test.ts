@@ -46,6 +46,7 @@ eachBackend("segmentLoss() is the answers' loss alone where nothing is learned o
     assert.equal(losses.halt, undefined);
     assert.equal(losses.continue, undefined);
     await assertTensor(losses.correct, [1, 1, 1, 1, 0, 1], "correct", { tolerance: 0 });
+    await assertTensor(losses.right, [3, 2], "right", { tolerance: 0 });
   }
 });
 

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { createRandom } from "../../arc/random.ts";
 import { disposeNetwork, type Network } from "../../model/parameters.ts";
 import type { Targets } from "../../train/loss.ts";
-import { segmentGradients, type SegmentResult } from "../../train/step.ts";
+import { segmentGradients, type SegmentResult } from "../../train/segment.ts";
 import { eachBackend } from "../backends.ts";
 import * as oracle from "../oracle.ts";
 import {

@@ -6,14 +6,13 @@ import type { ModelInput } from "../../model/hrm.ts";
 import type { Config } from "../../train/config.ts";
 import { PuzzleTable } from "../../train/puzzle_table.ts";
 import { rateFactor } from "../../train/schedule.ts";
+import { modelInput, type SegmentResult, targetsOf } from "../../train/segment.ts";
 import {
   createTrainingState,
   disposeTrainingState,
   mergeBatch,
   metricsOf,
-  modelInput,
   nextBatch,
-  targetsOf,
   type TrainingState,
   trainStep,
 } from "../../train/step.ts";
@@ -139,9 +138,9 @@ Deno.test("metricsOf() sums over the rows that halted and have labels", () => {
   };
   const segments = Int32Array.of(3, 4, 2, 9);
   // Right: one of two; the only one; the only one that weighs; nothing is asked for.
-  const correct = Float32Array.of(1, 0, 1, 1, 1, 1, 1, 1);
+  const right = Float32Array.of(1, 2, 2, 2);
   const qHalt = Float32Array.of(-1, -1, 0, 5);
-  assert.deepEqual(metricsOf(batch, Uint8Array.of(1, 1, 1, 1), segments, correct, qHalt), {
+  assert.deepEqual(metricsOf(batch, Uint8Array.of(1, 1, 1, 1), segments, right, qHalt), {
     count: 3,
     accuracy: 0.5 + 1 + 1,
     exactAccuracy: 2,
@@ -149,7 +148,7 @@ Deno.test("metricsOf() sums over the rows that halted and have labels", () => {
     qHaltAccuracy: 2,
     segments: 3 + 4 + 2,
   });
-  assert.equal(metricsOf(batch, Uint8Array.of(0, 1, 0, 1), segments, correct, qHalt).count, 1);
+  assert.equal(metricsOf(batch, Uint8Array.of(0, 1, 0, 1), segments, right, qHalt).count, 1);
 });
 
 /** Numbers of the optimiser, by parameter. */
@@ -178,10 +177,12 @@ for (const name of ["hrm", "loop"]) {
     const totalSteps = 4;
     for (let t = 1; t <= 3; t++) {
       const seen: Record<string, tf.Tensor> = {};
-      const report = await trainStep(state, randomBatch(config, t), config, totalSteps, createRandom(1), (result) => {
+      const observe = (result: SegmentResult) => {
         for (const [key, gradient] of Object.entries(result.gradients)) seen[key] = tf.clone(gradient);
         seen.rowGradient = tf.clone(result.rowGradient);
-      });
+      };
+      const batch = randomBatch(config, t);
+      const report = await trainStep(state, batch, config, totalSteps, createRandom(1), { observe });
       const gradients: Record<string, number[]> = {};
       for (const [key, gradient] of Object.entries(seen)) gradients[key] = Array.from(await gradient.data());
       tf.dispose(seen);
@@ -211,6 +212,38 @@ for (const name of ["hrm", "loop"]) {
       assertNumbers(state.table.values, table.values, `table at step ${t}`);
     }
     disposeTrainingState(state);
+  });
+}
+
+for (const name of ["hrm", "loop"]) {
+  eachBackend(`trainStep() of ${name} in parts is the step in one`, async () => {
+    const config = withTraining(relativeNamed(name).config, { learningRate: 1e-3, puzzleRule: "adamw" });
+    const run = async (parts: number) => {
+      const state = trainingState(config);
+      const reports = [];
+      for (let t = 1; t <= 2; t++) {
+        reports.push(await trainStep(state, randomBatch(config, t), config, 4, createRandom(1), { parts }));
+      }
+      const { zH } = state.carry!.state;
+      const weights = await weightsOf({ ...state.network.parameters, zH: tf.reshape(zH, [-1, config.model.width]) });
+      const table = state.table.values.slice();
+      disposeTrainingState(state);
+      return { reports, weights, table };
+    };
+    const whole = await run(1);
+    for (const parts of [2, 3]) {
+      const before = tf.memory().numTensors;
+      const split = await run(parts);
+      assert.equal(tf.memory().numTensors, before + 1, "only this test's view of zH is left");
+      for (const [t, report] of whole.reports.entries()) {
+        assert.deepEqual(split.reports[t].metrics, report.metrics);
+        assertNumbers(Object.values(split.reports[t].losses), Object.values(report.losses), `losses of step ${t + 1}`);
+      }
+      for (const [key, weight] of Object.entries(whole.weights)) {
+        assertNumbers(split.weights[key].flat(), weight.flat(), key);
+      }
+      assertNumbers(split.table, whole.table, "table");
+    }
   });
 }
 

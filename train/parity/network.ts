@@ -18,16 +18,9 @@ import { segmentLoss } from "../loss.ts";
 import type { Config } from "../config.ts";
 import { trainingConfigFromOfficial } from "../official_config.ts";
 import { PuzzleTable } from "../puzzle_table.ts";
-import {
-  createTrainingState,
-  metricsOf,
-  modelInput,
-  type SegmentResult,
-  type StepReport,
-  targetsOf,
-  trainStep,
-} from "../step.ts";
 import { rateFactor } from "../schedule.ts";
+import { modelInput, type SegmentResult, targetsOf } from "../segment.ts";
+import { createTrainingState, metricsOf, type StepReport, trainStep } from "../step.ts";
 import { type Comparison, largest, Ledger, type Nearness, type Numbers } from "./ledger.ts";
 
 /** What a fixture's config.json says, as far as it is used. */
@@ -236,7 +229,7 @@ async function compareEvaluation(context: Context): Promise<void> {
     segments.push(record);
     const halted = new Uint8Array(B).fill(1);
     const counts = new Int32Array(B).fill(segment);
-    const sums = metricsOf(batch, halted, counts, await values(losses.correct), record.q_halt);
+    const sums = metricsOf(batch, halted, counts, await values(losses.right), record.q_halt);
     metrics = { ...officialMetrics(sums), lm_loss: record.lm_loss[0], q_halt_loss: record.q_halt_loss[0] };
   }
   const computed: Record<string, () => Numbers> = {
@@ -332,7 +325,9 @@ async function train(context: Context, ema: number): Promise<StepRecord[]> {
       });
     };
     const { total_steps: totalSteps } = fixture.optimizer;
-    const report = await trainStep(state, batchOf(tensors, "train/", k), config, totalSteps, createRandom(0), keep);
+    const report = await trainStep(state, batchOf(tensors, "train/", k), config, totalSteps, createRandom(0), {
+      observe: keep,
+    });
     const [{ logits, q, target, rowGradient, losses, gradients }] = seen;
     const { zH, zL } = state.carry!.state;
     const moved = await read(state.network.parameters);
