@@ -7,12 +7,12 @@ import {
   embed,
   haltValues,
   initialState,
-  linear,
   rotary,
   settle,
   type State,
   step,
 } from "../../model/hrm.ts";
+import { linear } from "../../model/kernels/linear.ts";
 import { withoutGradient } from "../../model/kernels/operation.ts";
 import { eachBackend } from "../backends.ts";
 import * as oracle from "../oracle.ts";
