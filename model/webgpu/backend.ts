@@ -33,7 +33,12 @@ class CheckedBackend extends WebGPUBackend {
 }
 
 /** The kernel of each operation that has one. */
-export const shaders: Record<string, Kernel> = { ...elementKernels, ...rowKernels, ...attentionKernels, ...layerKernels };
+export const shaders: Record<string, Kernel> = {
+  ...elementKernels,
+  ...rowKernels,
+  ...attentionKernels,
+  ...layerKernels,
+};
 
 /** tfjs' own kernels of what is replaced here. */
 export const stockKernels: tf.KernelConfig[] = [];

@@ -96,7 +96,8 @@ export function normalised(names: { y: string; inverse: string; residual: string
     store(geometry) {
       const { product: { m, n }, tile, threads, fours } = geometry;
       const groups = Array.from({ length: fours.rows }, (_, g) => g);
-      const slot = (index: string) => `rightStrip[(${index}) / ${tile.columns / 4}u][(${index}) % ${tile.columns / 4}u]`;
+      const slot = (index: string) =>
+        `rightStrip[(${index}) / ${tile.columns / 4}u][(${index}) % ${tile.columns / 4}u]`;
       const owned = (g: number) => `(ty + ${g * threads.rows}u) * ${threads.columns}u`;
       const squares = (r: number) =>
         Array.from({ length: fours.columns }, (_, h) => `dot(sum_${r}_${h}, sum_${r}_${h})`).join(" + ");
@@ -124,11 +125,7 @@ export function normalised(names: { y: string; inverse: string; residual: string
       }
     }
     workgroupBarrier();
-    ${
-        groups.map((g) =>
-          `let inverse_${g} = inverseSqrt(${slot(owned(g))} / ${n}.0 + ${epsilon});`
-        ).join("\n    ")
-      }
+    ${groups.map((g) => `let inverse_${g} = inverseSqrt(${slot(owned(g))} / ${n}.0 + ${epsilon});`).join("\n    ")}
     ${
         eachFour(geometry, ({ sum, row, column, r, h }) =>
           `{

@@ -76,13 +76,20 @@ function beginOf(own: number[], outer: number[], size: number): string {
   return terms.join(" + ") || "0u";
 }
 
-/** c = a b with either transposed, batches broadcast. */
-function product(
+/**
+ * c = a b with either transposed, batches broadcast.
+ *
+ * @param tile the table's if not given
+ * @param cuts into how many parts the summed axis is cut; the table's number if not given
+ */
+export function product(
   backend: WebGPUBackend,
   a: tf.TensorInfo,
   b: tf.TensorInfo,
   transposeA: boolean,
   transposeB: boolean,
+  tile?: Tile,
+  cuts?: number,
 ): tf.TensorInfo {
   const [k, m] = transposeA ? a.shape.slice(-2) : a.shape.slice(-2).reverse();
   const [n, kB] = transposeB ? b.shape.slice(-2) : b.shape.slice(-2).reverse();
@@ -94,9 +101,11 @@ function product(
   // One matrix on the right of all: the batch is nothing but more rows.
   const merged = !transposeA && tf.util.sizeFromShape(outerB) === 1;
   const [rows, batch] = merged ? [count * m, 1] : [m, count];
-  if (rows * n * batch === 0 || k === 0) return backend.makeTensorInfo(shape, "float32", new Float32Array(count * m * n));
-  const tile = tileFor(rows, n, batch);
-  const parts = partsFor(rows, n, k, batch, tile);
+  if (rows * n * batch === 0 || k === 0) {
+    return backend.makeTensorInfo(shape, "float32", new Float32Array(count * m * n));
+  }
+  tile ??= tileFor(rows, n, batch);
+  const parts = cuts ?? partsFor(rows, n, k, batch, tile);
   const c = output(backend, parts === 1 ? shape : [parts, ...shape]);
   const operand = (tensor: string, alongDepth: boolean, own: number[], size: number) => ({
     tensor,
@@ -127,7 +136,7 @@ function normalisedLayer(
 ): tf.TensorInfo[] {
   const [n, k] = W.shape;
   const m = sizeOf(x) / k;
-  const tile = rowTileFor(m, n, k);
+  const tile = rowTileFor(m, n, backend.device.limits.maxComputeWorkgroupStorageSize);
   if (!tile) {
     const sum = layer(backend, x, W);
     const outputs = rowKernels.RmsNorm(backend, { x: residual, residual: sum }, { epsilon });

@@ -130,7 +130,9 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
     if (!stripes) return `min(${start} + ${line}, ${length - 1}u)`;
     const half = tile.columns / 2;
     const first = `min(columnStart + ${line}, ${length / 2 - 1}u)`;
-    return `select(${first}, ${length / 2}u + min(columnStart + ${line} - ${half}u, ${length / 2 - 1}u), ${line} >= ${half}u)`;
+    return `select(${first}, ${length / 2}u + min(columnStart + ${line} - ${half}u, ${
+      length / 2 - 1
+    }u), ${line} >= ${half}u)`;
   };
 
   const setUp = each((i) => {
@@ -140,7 +142,9 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
       return `${own}
     let ${side}Line_${i} = ${side}Own_${i} / ${quads}u;
     let ${side}Depth_${i} = (${side}Own_${i} % ${quads}u) * 4u;
-    var ${side}At_${i} = (${begin} + ${outer(`${side}Line_${i}`)} * ${k}u + depthStart + ${side}Depth_${i}) / ${unit}u;`;
+    var ${side}At_${i} = (${begin} + ${
+        outer(`${side}Line_${i}`)
+      } * ${k}u + depthStart + ${side}Depth_${i}) / ${unit}u;`;
     }
     const quads = across / 4;
     return `${own}

@@ -25,20 +25,33 @@ export const TILES = {
   "32x32": { rows: 32, columns: 32, depth: 8, thread: [4, 4] },
 } satisfies Record<string, Tile>;
 
-/** Tiles whose columns are whole rows of the result, by the widest result that they can hold. */
-export const ROW_TILES: [number, Tile][] = [
-  [32, TILES["32x32"]],
-  [64, TILES["64x64"]],
-  [128, TILES["64x128"]],
-  [256, { rows: 64, columns: 256, depth: 8, thread: [8, 8] }],
-  [512, { rows: 32, columns: 512, depth: 4, thread: [8, 8] }],
+/** Tiles that hold whole rows of the result, by the widest that they can hold; the second where there are few rows. */
+export const ROW_TILES: { widest: number; many: Tile; few: Tile }[] = [
+  { widest: 32, many: TILES["32x32"], few: TILES["32x32"] },
+  { widest: 64, many: TILES["64x64"], few: TILES["64x64"] },
+  { widest: 128, many: TILES["64x128"], few: { rows: 32, columns: 128, depth: 8, thread: [8, 8] } },
+  {
+    widest: 256,
+    many: { rows: 64, columns: 256, depth: 8, thread: [8, 8] },
+    few: { rows: 32, columns: 256, depth: 8, thread: [8, 8] },
+  },
+  {
+    widest: 512,
+    many: { rows: 32, columns: 512, depth: 8, thread: [8, 8] },
+    few: { rows: 16, columns: 512, depth: 8, thread: [4, 8] },
+  },
 ];
 
 /** Workgroups that keep a large device busy. */
 const ENOUGH_GROUPS = 256;
 
-/** Workgroups of whole rows from which on one dispatch is better than a product in small tiles and a norm. */
-const ENOUGH_ROW_GROUPS = 64;
+/** Workgroups of whole rows that do so: each has more threads. */
+const ENOUGH_ROW_GROUPS = 128;
+
+/** Bytes of workgroup memory of a tile: the strips of both operands, a four wider than the tile each. */
+export function tileBytes({ rows, columns, depth }: Tile): number {
+  return 4 * depth * (rows + columns + 8);
+}
 
 /**
  * The largest tile that still makes enough workgroups; for a result that is small anyway, one that wastes little of it.
@@ -52,11 +65,12 @@ export function tileFor(m: number, n: number, batch = 1, paired = false): Tile {
   return all.find((tile) => fits(tile) && groups(tile) >= ENOUGH_GROUPS) ?? all.findLast(fits) ?? all.at(-1)!;
 }
 
-/** The tile that holds whole rows of n, if there is one and it keeps the device as busy as two dispatches would. */
-export function rowTileFor(m: number, n: number, k: number): Tile | undefined {
-  const tile = ROW_TILES.find(([widest]) => n <= widest)?.[1];
-  const small = n * k <= 1 << 16;
-  return tile && (small || m >= ENOUGH_ROW_GROUPS * tile.rows) ? tile : undefined;
+/** The tile that holds whole rows of n within so many bytes of workgroup memory, if there is one. */
+export function rowTileFor(m: number, n: number, bytes: number): Tile | undefined {
+  const tiles = ROW_TILES.find(({ widest }) => n <= widest);
+  if (!tiles) return undefined;
+  const tile = m >= ENOUGH_ROW_GROUPS * tiles.many.rows ? tiles.many : tiles.few;
+  return tileBytes(tile) <= bytes ? tile : { ...tile, depth: 4 };
 }
 
 /** Into how many parts the summed axis is cut where the result alone makes too few workgroups. */
