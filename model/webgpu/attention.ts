@@ -30,7 +30,7 @@ import {
   weights,
   XYZW,
   zeroSums,
-} from "./tiles.ts";
+} from "./attention_tiles.ts";
 
 /** Loops over tiles of columns: fills them, computes their products with the rows and goes on with `use`. */
 function overColumns(

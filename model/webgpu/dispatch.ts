@@ -30,6 +30,8 @@ export interface Shader {
    * `GROUPS_X` is the first of the dispatch's dimensions.
    */
   code: string;
+  /** Names of tensors bound as `array<vec4<f32>>` instead; their sizes must be multiples of four. */
+  fours?: string[];
   /** Workgroups in all. */
   groups: number;
   /** Numbers that change from call to call. */

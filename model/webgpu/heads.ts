@@ -5,7 +5,17 @@
  * @module
  */
 import type { Shader } from "./dispatch.ts";
-import { each, everyPart, everySum, inTile, range, rowOf, tileDeclarations, type Tiles, XYZW } from "./tiles.ts";
+import {
+  each,
+  everyPart,
+  everySum,
+  inTile,
+  range,
+  rowOf,
+  tileDeclarations,
+  type Tiles,
+  XYZW,
+} from "./attention_tiles.ts";
 
 /** Sizes of attention. */
 export interface Size {
