@@ -59,8 +59,8 @@ async function steps(config: Config) {
 
 const round = (value: number) => Number(value.toPrecision(4));
 
-/** The command; throws on mistakes. */
-async function bench(args: string[]): Promise<void> {
+/** The command; throws on mistakes, `UsageError` for those in the arguments. */
+export async function bench(args: string[]): Promise<void> {
   const given = parseArguments(args, ["shape", "backend", "report"], ["json", "profile", "quick"]);
   const shape = given.values.shape === undefined ? undefined : parseShape(given.values.shape);
   const name = choiceOption<BackendName>(given, "backend", ["cpu", "webgpu", "stock"], "cpu");
