@@ -7,10 +7,9 @@
 #   CORES    two cores for the cpu part (default: 0,1)
 #   PYTHON   a Python with PyTorch (default: python3)
 #   QUICK=1  tiny sizes, for trying the script out
-# .gpu/ may hold Deno, its cache and Debian packages (env.sh puts them in place); .gpu/debs/libopenblas0-pthread*.deb is unpacked where no
-# OpenBLAS is installed.
+# .gpu/env.sh, where it is, puts Deno and its cache in place; .gpu/blas/*.deb are unpacked beside the system where it has no OpenBLAS.
 set -u
-[ $# -eq 1 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 1 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.." || exit 1
@@ -39,10 +38,10 @@ run() {
 find_blas() {
   ldconfig -p | grep -q 'libopenblas\.so\.0' && return
   local to=/tmp/hrm-openblas deb
-  ls .gpu/debs/libopenblas0-pthread*.deb >/dev/null 2>&1 || { say "no OpenBLAS: our own products are timed"; return; }
-  for deb in .gpu/debs/{libopenblas0-pthread,libgfortran5,libquadmath0}*.deb; do
+  for deb in .gpu/blas/*.deb; do
     [ -f "$deb" ] && dpkg -x "$deb" $to
   done
+  [ -d $to ] || { say "no OpenBLAS: this project's own products are timed"; return; }
   HRM_BLAS=$(find $to -name libopenblas.so.0 | head -n 1)
   LD_LIBRARY_PATH=$(dirname "$HRM_BLAS"):$to/usr/lib/$(uname -m)-linux-gnu:${LD_LIBRARY_PATH:-}
   export HRM_BLAS LD_LIBRARY_PATH

@@ -239,6 +239,7 @@ def attention(f, T, N, K, B, dtype, device, least):
 
 
 def gpu(quick):
+    """Prints products, attention and steps in each precision."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu" and not quick:
         raise SystemExit("peer.py: no GPU that PyTorch can use (for the processor: --cpu)")
@@ -260,7 +261,8 @@ def gpu(quick):
             }
         for shape in shapes if dtype == torch.float32 else []:
             own["steps"][",".join(map(str, shape))] = guarded(lambda: time_steps(shape, device, seconds))
-    return result
+        # Each line holds all before it: a run cut off leaves what it measured.
+        print(json.dumps(result), flush=True)
 
 
 def shape_of(text):
@@ -279,7 +281,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="sizes and times that say nothing, for trying it out")
     given = parser.parse_args()
     if not given.cpu:
-        print(json.dumps(gpu(given.quick)))
+        gpu(given.quick)
         return
     if not given.shape:
         parser.error("--cpu needs --shape")

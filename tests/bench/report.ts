@@ -17,6 +17,7 @@ interface Plan {
   rows: number;
   /** [N, K] of the weights of linear layers. */
   weights: [number, number][];
+  /** Attention with its gradient. */
   attention: AttentionShape[];
   /** Trainings by name. */
   trainings: [string, Config][];
