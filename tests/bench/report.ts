@@ -9,7 +9,7 @@ import { type Config, makeConfig } from "../../train/config.ts";
 import { countStep, hasOwnProducts, withoutShaders } from "./device.ts";
 import { type AttentionShape, type QueuedTime, timeAttention, timeProducts } from "./queued.ts";
 import { ReportFile } from "./report_file.ts";
-import { hrmOf, loopOf, median, startTraining, stepFlop, timeSegment } from "./step.ts";
+import { hrmOf, loopOf, median, startNetwork, startTraining, stepFlop, timeSegment } from "./step.ts";
 
 /** What is measured, and for how long. */
 interface Plan {
@@ -97,7 +97,7 @@ async function started<T>(kernels: string, f: () => Promise<T>): Promise<T> {
   return await (kernels === STOCK ? withoutShaders(f) : f());
 }
 
-/** Training on a fresh device: seconds until the first step is done, the device and the first values included; then a step's median. */
+/** Training on a fresh device: seconds until the first step is done, the device included; then a step's median. */
 async function train(config: Config, kernels: string, budget: number): Promise<{ first: number; ms: number }> {
   const start = performance.now();
   return await started(kernels, async () => {
@@ -131,6 +131,7 @@ export async function writeReport(file: string, quick: boolean): Promise<void> {
   const share = peak ? `share of ${peak} TFLOP/s` : "share of the peak (unknown)";
 
   const adapter = report.section("Adapter", "Features and limits of the adapter.", ["what", "value"]);
+  const start = report.section("Start", "What a process pays once.", ["what", "seconds"]);
   const counts = report.section(
     "Requests of one training step",
     `${plan.counted[0]}; buffers are reused by then.`,
@@ -143,7 +144,7 @@ export async function writeReport(file: string, quick: boolean): Promise<void> {
   );
   const trainings = report.section(
     "Training",
-    "One step with its reading; operations of the products and of attention are counted. The first step: from no device to its end.",
+    "One step with its reading; operations of the products and of attention are counted. The first step: from no device to its end, without drawing first values.",
     ["training", "kernels", "ms", "TFLOP/s", share, "first step, s"],
   );
   const inference = report.section("Inference", "Segments of one sample in a second.", ["network", "segments/s"]);
@@ -192,6 +193,12 @@ export async function writeReport(file: string, quick: boolean): Promise<void> {
       ["features", [...features].join(", ")],
       ...limitsOf(limits),
     ];
+  });
+  await start("first values", async () => {
+    await startBackend("webgpu");
+    const begin = performance.now();
+    startNetwork(plan.counted[1].model);
+    return [[`first values of ${plan.counted[0]}`, digits((performance.now() - begin) / 1000)]];
   });
   await count(OURS);
   if (hasOwnProducts()) await measureProducts(OURS);
