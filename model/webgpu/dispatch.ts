@@ -36,8 +36,6 @@ export interface Shader {
   groups: number;
   /** Numbers that change from call to call. */
   uniforms?: number[];
-  /** Names of f32 tensors that the code sees as `array<vec4<f32>>`; their sizes are multiples of 4. */
-  fours?: string[];
 }
 
 const MOST_GROUPS = 65535;

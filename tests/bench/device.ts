@@ -4,8 +4,8 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-webgpu";
 import { registerCompositions } from "../../model/kernels/operation.ts";
-import { shaders, stockKernels } from "../../model/webgpu/backend.ts";
 import type { Config } from "../../train/config.ts";
 import { startTraining } from "./step.ts";
 
@@ -56,13 +56,20 @@ export async function countStep(config: Config): Promise<StepCounts> {
   return counts;
 }
 
-/** Runs `f` with stock operations and the compositions of them in place of this project's shaders. */
+/** tfjs' own kernels by name, as importing it registers them: before a backend is started that puts others in their place. */
+const stock = new Map(tf.getKernelsForBackend("webgpu").map((kernel) => [kernel.kernelName, kernel]));
+
+/** Whether the started backend multiplies matrices with a kernel of this project's. */
+export function hasOwnProducts(): boolean {
+  return tf.getKernel("BatchMatMul", "webgpu") !== stock.get("BatchMatMul");
+}
+
+/** Runs `f` on stock tfjs: its own kernels, and compositions of them in place of this project's operations. */
 export async function withoutShaders<T>(f: () => Promise<T>): Promise<T> {
-  const names = [...Object.keys(shaders), ...stockKernels.map(({ kernelName }) => kernelName)];
-  const own = names.map((name) => tf.getKernel(name, "webgpu"));
-  const remove = () => names.forEach((name) => tf.unregisterKernel(name, "webgpu"));
+  const own = tf.getKernelsForBackend("webgpu").filter((kernel) => stock.get(kernel.kernelName) !== kernel);
+  const remove = () => own.forEach(({ kernelName }) => tf.unregisterKernel(kernelName, "webgpu"));
   remove();
-  stockKernels.forEach(tf.registerKernel);
+  own.flatMap(({ kernelName }) => stock.get(kernelName) ?? []).forEach(tf.registerKernel);
   registerCompositions("webgpu");
   try {
     return await f();

@@ -4,6 +4,7 @@
  *     deno task bench                                        kernels, training steps, inference
  *     deno task bench --shape 256,8,2,100,8 --json           one shape; the last line is JSON
  *     deno task bench --shape 256,8,2,100,8 --profile        where the time goes
+ *     deno task bench --backend webgpu --report report.md    everything about a GPU, in under four minutes
  *
  * @module
  */
@@ -15,6 +16,7 @@ import type { Config } from "../../train/config.ts";
 import { countStep, type StepCounts, withoutShaders } from "./device.ts";
 import { timeKernels } from "./kernels.ts";
 import { profile } from "./profile.ts";
+import { writeReport } from "./report.ts";
 import { hrmOf, loopOf, median, type Shape, startTraining, stepFlop, timeSegment, timeSteps } from "./step.ts";
 
 const USAGE =
@@ -28,6 +30,9 @@ Usage: deno task bench [options]
                    only training steps of HRM at this shape (ACT with its target, AdamATan2); the last line is JSON
   --profile        with --shape: where a step's time goes, by kernel
   --backend NAME   cpu, webgpu or stock (tfjs on the processor, unaided). Default: cpu
+  --report FILE    with --backend webgpu: what the GPU does, in under four minutes: requests of a step, products, attention, training,
+                   inference, each beside stock tfjs. FILE (Markdown) is whole after every item; what fails is told in it
+  --quick          with --report: tiny sizes, whose times say nothing, in a few seconds
   --json           nothing but the line of JSON
   --help           this text
 
@@ -54,11 +59,18 @@ async function steps(config: Config) {
 
 const round = (value: number) => Number(value.toPrecision(4));
 
-/** The command; throws on mistakes. */
-async function bench(args: string[]): Promise<void> {
-  const given = parseArguments(args, ["shape", "backend"], ["json", "profile"]);
+/** The command; throws on mistakes, `UsageError` for those in the arguments. */
+export async function bench(args: string[]): Promise<void> {
+  const given = parseArguments(args, ["shape", "backend", "report"], ["json", "profile", "quick"]);
   const shape = given.values.shape === undefined ? undefined : parseShape(given.values.shape);
-  const backend = await startBackend(choiceOption<BackendName>(given, "backend", ["cpu", "webgpu", "stock"], "cpu"));
+  const name = choiceOption<BackendName>(given, "backend", ["cpu", "webgpu", "stock"], "cpu");
+  const { report } = given.values;
+  if (given.flags.has("quick") && !report) throw new UsageError("--quick is for --report FILE");
+  if (report !== undefined) {
+    if (name !== "webgpu" || shape) throw new UsageError("--report FILE is for --backend webgpu and without --shape");
+    return await writeReport(report, given.flags.has("quick"));
+  }
+  const backend = await startBackend(name);
   const { blas, threads } = backend.name === "cpu" ? startCpu() : { blas: "none", threads: 1 };
   const about = () => ({
     backend: backend.name,

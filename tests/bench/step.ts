@@ -7,12 +7,12 @@ import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../../arc/dataset.ts";
 import { createRandom } from "../../arc/random.ts";
 import { think } from "../../model/act.ts";
-import { initialise } from "../../model/parameters.ts";
+import { type Network, specify } from "../../model/parameters.ts";
 import { type Config, makeConfig } from "../../train/config.ts";
 import { PuzzleTable } from "../../train/puzzle_table.ts";
 import { modelInput } from "../../train/segment.ts";
 import { createTrainingState, disposeTrainingState, trainStep } from "../../train/step.ts";
-import { feedForwardWidth } from "../../model/config.ts";
+import { feedForwardWidth, type ModelConfig } from "../../model/config.ts";
 
 /** A network's size and its batch. */
 export interface Shape {
@@ -79,6 +79,22 @@ export function stepFlop({ model, training }: Config): number {
   return training.batchSize * block * (segment + target + 2 * graded);
 }
 
+/** First values by name and shape: 27 million of them take seconds to draw, and all networks here may start from the same. */
+const drawn = new Map<string, Float32Array>();
+
+/** A network with first values. */
+export function startNetwork(config: ModelConfig): Network {
+  const random = createRandom(3);
+  const network: Network = { config, parameters: {}, buffers: {} };
+  for (const { name, shape, buffer, values } of specify(config)) {
+    const key = `${name} ${shape}`;
+    const known = drawn.get(key) ?? values(tf.util.sizeFromShape(shape), random);
+    drawn.set(key, known);
+    (buffer ? network.buffers : network.parameters)[name] = tf.tensor(known, shape, "float32");
+  }
+  return network;
+}
+
 /** A training of random puzzles. */
 export interface Training {
   /** Makes one step. */
@@ -91,7 +107,7 @@ export interface Training {
 export function startTraining(config: Config): Training {
   const random = createRandom(2);
   const table = new PuzzleTable(16, config.model.puzzleWidth, config.training.puzzleRule);
-  const state = createTrainingState(initialise(config.model, random), table, config);
+  const state = createTrainingState(startNetwork(config.model), table, config);
   const batch = randomBatch(config);
   return {
     step: () => trainStep(state, batch, config, 1000, random),
@@ -114,7 +130,7 @@ export async function timeSteps(config: Config, warmup: number, repeats: number)
 
 /** Milliseconds of one segment of inference over the batch, the best of `repeats` runs of `segments`. */
 export async function timeSegment(config: Config, segments: number, repeats: number): Promise<number> {
-  const network = initialise(config.model, createRandom(3));
+  const network = startNetwork(config.model);
   const input = modelInput(randomBatch(config), new PuzzleTable(16, config.model.puzzleWidth, "sign"), config.model);
   let best = Infinity;
   for (let i = 0; i < repeats; i++) {
