@@ -126,17 +126,22 @@ export function product(
   return parts === 1 ? c : sumParts(backend, [c])[0];
 }
 
-/** rms(residual + x Wᵀ) and the norm's inverse: one dispatch where a workgroup can hold whole rows. */
-function normalisedLayer(
+/**
+ * rms(residual + x Wᵀ) and the norm's inverse: one dispatch where a workgroup can hold whole rows.
+ *
+ * @param tile the table's if not given; with `null`, a product and a norm
+ */
+export function normalisedLayer(
   backend: WebGPUBackend,
   x: tf.TensorInfo,
   W: tf.TensorInfo,
   residual: tf.TensorInfo,
   epsilon: number,
+  tile?: Tile | null,
 ): tf.TensorInfo[] {
   const [n, k] = W.shape;
   const m = sizeOf(x) / k;
-  const tile = rowTileFor(m, n, backend.device.limits.maxComputeWorkgroupStorageSize);
+  if (tile === undefined) tile = rowTileFor(m, n, backend.device.limits.maxComputeWorkgroupStorageSize);
   if (!tile) {
     const sum = layer(backend, x, W);
     const outputs = rowKernels.RmsNorm(backend, { x: residual, residual: sum }, { epsilon });
