@@ -51,7 +51,9 @@ export function segmentLoss(
   const answer = tf.sum(crossEntropy(flat, targets.labels, targets.weights, likelihood));
   const correct = tf.reshape(correctTokens(flat, targets.checked), [B, S]);
   const right = tf.sum(correct, 1);
-  const halt = qHalt && binaryCrossEntropy(qHalt, tf.cast(tf.equal(right, S), "float32"));
+  // 1 where all S are right; a comparison would be whole numbers on some devices.
+  const exact = tf.relu(tf.sub(right, S - 1));
+  const halt = qHalt && binaryCrossEntropy(qHalt, exact);
   const going = qContinue && binaryCrossEntropy(qContinue.value, qContinue.target);
   let total = answer;
   if (halt) total = tf.add(total, tf.mul(0.5, halt));
