@@ -18,6 +18,7 @@ import {
   step,
 } from "../model/hrm.ts";
 import { withoutGradient } from "../model/kernels/operation.ts";
+import { gradients } from "../model/kernels/tape.ts";
 import type { Network, Parameters } from "../model/parameters.ts";
 import type { Config } from "./config.ts";
 import { type Losses, segmentLoss, type Targets } from "./loss.ts";
@@ -110,7 +111,7 @@ export function segmentGradients(
   const rotations = rotary(model, S);
   const kept: Partial<SegmentResult> = {};
   const keep = <T extends tf.Tensor | undefined>(tensor: T): T => tensor && tf.keep(tensor.clone()) as T;
-  const { value, grads } = tf.engine().gradients(
+  const { value, gradients: slopes } = gradients(
     () => {
       const embedded: Embedded = embed(parameters, input, model, rotations);
       const settled = withoutGradient(() =>
@@ -145,13 +146,14 @@ export function segmentGradients(
       return tf.div(losses.total, whole);
     },
     [input.rows, ...Object.values(parameters)],
-    undefined as unknown as tf.Tensor,
-    true,
   );
   tf.dispose([value, rotations.cos, rotations.sin]);
-  const gradients: Parameters = {};
-  names.forEach((name, i) => gradients[name] = grads[i + 1] ?? tf.zerosLike(parameters[name]));
-  return { ...kept as SegmentResult, gradients, rowGradient: grads[0] ?? tf.zerosLike(input.rows) };
+  const [rowGradient = tf.zerosLike(input.rows), ...others] = slopes;
+  return {
+    ...kept as SegmentResult,
+    gradients: Object.fromEntries(names.map((name, i) => [name, others[i] ?? tf.zerosLike(parameters[name])])),
+    rowGradient,
+  };
 }
 
 /** σ(q_halt') at the last segment, else σ(max(q_halt', q_continue')), after one more segment with the same parameters. */

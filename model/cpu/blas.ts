@@ -5,6 +5,8 @@
  * @module
  */
 
+import { chooseCore } from "./blas_core.ts";
+
 /**
  * c ← alpha · op(a) op(b) + beta · c, row-major f32; a, b, c are byte offsets in the heap. op(a) is m x k, op(b) k x n.
  */
@@ -130,6 +132,7 @@ export function findBlas(memory: WebAssembly.Memory, scratch: number): Blas | un
   for (const path of wish ? [wish] : CANDIDATES[Deno.build.os] ?? []) {
     if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
     try {
+      chooseCore(path);
       const blas = openBlas(path, memory);
       judgeGemm(blas.gemm, memory, scratch);
       return blas;

@@ -199,7 +199,7 @@ export const tasks = {
       const v = k + N * K * FLOAT;
       const out = output + (sample * T * N * K + head * K) * FLOAT;
       const lse = logSumExp + item * T * FLOAT;
-      kernels.rotate(q, wide, area.q, K, cos, sin, T, K, 1 / Math.sqrt(K), 1);
+      kernels.rotate(q, wide, area.q, K, cos, sin, T, K, Math.LOG2E / Math.sqrt(K), 1);
       kernels.rotate(k, wide, area.k, K, cos, sin, T, K, 1, 1);
       for (let row = 0; row < T; row += TILE) {
         const rows = Math.min(TILE, T - row);
@@ -227,7 +227,7 @@ export const tasks = {
       const ofQ = (sample * T * wide + head * K) * FLOAT;
       const [ofK, ofV] = [ofQ + narrow * FLOAT, ofQ + 2 * narrow * FLOAT];
       const ofO = (sample * T * narrow + head * K) * FLOAT;
-      kernels.rotate(qkv + ofQ, wide, area.q, K, cos, sin, T, K, scale, 1);
+      kernels.rotate(qkv + ofQ, wide, area.q, K, cos, sin, T, K, scale * Math.LOG2E, 1);
       kernels.rotate(qkv + ofK, wide, area.k, K, cos, sin, T, K, 1, 1);
       for (let row = 0; row < T; row += TILE) {
         const rows = Math.min(TILE, T - row);
@@ -244,7 +244,7 @@ export const tasks = {
         gemm(false, false, rows, K, T, 1, area.slopes, T, area.k, K, 0, area.dq + row * K * FLOAT, K);
       }
       kernels.rotate(area.dq, K, dqkv + ofQ, wide, cos, sin, T, K, scale, -1);
-      kernels.rotate(area.dk, K, dqkv + ofK, wide, cos, sin, T, K, 1, -1);
+      kernels.rotate(area.dk, K, dqkv + ofK, wide, cos, sin, T, K, Math.LN2, -1);
     }
   },
 } satisfies Record<string, Task>;

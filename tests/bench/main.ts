@@ -5,12 +5,14 @@
  *     deno task bench --shape 256,8,2,100,8 --json           one shape; the last line is JSON
  *     deno task bench --shape 256,8,2,100,8 --profile        where the time goes
  *     deno task bench --backend webgpu --report report.md    everything about a GPU, in under four minutes
+ *     deno task bench --loop 10,8                            the looped network on a canvas of side 10, batch 8
  *
  * @module
  */
 import process from "node:process";
 import { type BackendName, startBackend } from "../../model/backend.ts";
 import { startCpu } from "../../model/cpu/backend.ts";
+import { MAX_SIDE } from "../../model/parameters.ts";
 import { choiceOption, parseArguments, runCommand, UsageError } from "../../train/command_line.ts";
 import type { Config } from "../../train/config.ts";
 import { countStep, type StepCounts, withoutShaders } from "./device.ts";
@@ -28,7 +30,9 @@ Usage: deno task bench [options]
 
   --shape WIDTH,HEADS,LAYERS,TOKENS,BATCH
                    only training steps of HRM at this shape (ACT with its target, AdamATan2); the last line is JSON
-  --profile        with --shape: where a step's time goes, by kernel
+  --loop SIDE,BATCH
+                   only training steps of the looped network, and its inference
+  --profile        with --shape or --loop: where a step's time goes, by kernel
   --backend NAME   cpu, webgpu or stock (tfjs on the processor, unaided). Default: cpu
   --report FILE    with --backend webgpu: what the GPU does, in under four minutes: requests of a step, products, attention, training,
                    inference, each beside stock tfjs. FILE (Markdown) is whole after every item; what fails is told in it
@@ -48,6 +52,15 @@ function parseShape(text: string): Shape {
   return { width, heads, layers, tokens, batch };
 }
 
+/** @throws UsageError if the text is no canvas and batch */
+function parseLoop(text: string): Config {
+  const numbers = text.split(",").map(Number);
+  const [side, batch] = numbers;
+  const sound = numbers.length === 2 && numbers.every((n) => Number.isInteger(n) && n > 0) && side <= MAX_SIDE;
+  if (!sound) throw new UsageError(`Cannot use loop ${text}: give --loop SIDE,BATCH, SIDE at most ${MAX_SIDE}`);
+  return loopOf(side, batch);
+}
+
 /** Times steps of a configuration for about ten seconds, at least three. */
 async function steps(config: Config) {
   const [first] = await timeSteps(config, 1, 1);
@@ -61,13 +74,16 @@ const round = (value: number) => Number(value.toPrecision(4));
 
 /** The command; throws on mistakes, `UsageError` for those in the arguments. */
 export async function bench(args: string[]): Promise<void> {
-  const given = parseArguments(args, ["shape", "backend", "report"], ["json", "profile", "quick"]);
-  const shape = given.values.shape === undefined ? undefined : parseShape(given.values.shape);
+  const given = parseArguments(args, ["shape", "loop", "backend", "report"], ["json", "profile", "quick"]);
+  const { shape, loop, report } = given.values;
+  if (shape !== undefined && loop !== undefined) throw new UsageError("Cannot time both: give --shape or --loop");
+  const only = shape !== undefined ? hrmOf(parseShape(shape)) : loop !== undefined ? parseLoop(loop) : undefined;
   const name = choiceOption<BackendName>(given, "backend", ["cpu", "webgpu", "stock"], "cpu");
-  const { report } = given.values;
   if (given.flags.has("quick") && !report) throw new UsageError("--quick is for --report FILE");
   if (report !== undefined) {
-    if (name !== "webgpu" || shape) throw new UsageError("--report FILE is for --backend webgpu and without --shape");
+    if (name !== "webgpu" || only) {
+      throw new UsageError("--report FILE is for --backend webgpu and without --shape or --loop");
+    }
     return await writeReport(report, given.flags.has("quick"));
   }
   const backend = await startBackend(name);
@@ -82,10 +98,9 @@ export async function bench(args: string[]): Promise<void> {
   const print = (line: string) => given.flags.has("json") || console.log(line);
   print(backend.description);
 
-  if (shape) {
-    const config = hrmOf(shape);
+  if (only) {
     if (given.flags.has("profile")) {
-      const training = startTraining(config);
+      const training = startTraining(only);
       for (let i = 0; i < 3; i++) await training.step();
       const parts = await profile(async () => {
         for (let i = 0; i < 5; i++) await training.step();
@@ -103,12 +118,14 @@ export async function bench(args: string[]): Promise<void> {
         }
       }
     }
-    const { step_ms, best_step_ms, gflops } = await steps(config);
+    const { step_ms, best_step_ms, gflops } = await steps(only);
+    const segments = only.training.batchSize / (await timeSegment(only, 4, 3)) * 1000;
     console.log(JSON.stringify({
-      shape: given.values.shape,
+      ...(shape ? { shape } : { loop }),
       step_ms: round(step_ms),
       best_step_ms: round(best_step_ms),
       gflops: round(gflops),
+      segments_per_second: round(segments),
       ...about(),
     }));
   } else {

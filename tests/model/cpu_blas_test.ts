@@ -1,10 +1,13 @@
 /** Which matrix library is taken, and what happens without one. */
 import assert from "node:assert/strict";
+import { coreOf } from "../../model/cpu/blas_core.ts";
 import { judgeGemm } from "../../model/cpu/blas.ts";
 import { Heap } from "../../model/cpu/heap.ts";
 import { createMachine, PACKING_BYTES } from "../../model/cpu/machine.ts";
 
-const program = `
+const OPENBLAS = "libopenblas.so.0";
+
+const PRODUCT = `
 import * as tf from "@tensorflow/tfjs";
 import { CPU_BACKEND, startCpu } from "${new URL("../../model/cpu/backend.ts", import.meta.url)}";
 console.log(startCpu().description);
@@ -13,8 +16,23 @@ const square = tf.ones([200, 200]);
 console.log(tf.sum(tf.matMul(square, square)).dataSync()[0]);
 `;
 
-/** A process that starts the backend and multiplies. */
-async function start(env: Record<string, string>, permissions: string[]) {
+const REPORT = `
+import { coreOf } from "${new URL("../../model/cpu/blas_core.ts", import.meta.url)}";
+import { startCpu } from "${new URL("../../model/cpu/backend.ts", import.meta.url)}";
+startCpu();
+console.log(coreOf("${OPENBLAS}"));
+`;
+
+function openBlasIsHere(): boolean {
+  try {
+    return Deno.build.os === "linux" && Deno.build.arch === "x86_64" && coreOf(OPENBLAS) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** A process that runs a program: without another, one that starts the backend and multiplies. */
+async function start(env: Record<string, string>, permissions: string[], program = PRODUCT) {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(file, program);
   const config = new URL("../../deno.json", import.meta.url).pathname;
@@ -65,6 +83,14 @@ Deno.test("startCpu() rejects HRM_THREADS=0 and HRM_THREADS=many", async () => {
     assert.equal(code, 1);
     assert.match(err, new RegExp(`HRM_THREADS must be a whole number from 1 to 256, is "${wish}"`));
   }
+});
+
+Deno.test("startCpu() leaves OpenBLAS no kernels older than the processor, unless it is asked to", {
+  ignore: !openBlasIsHere() || !/ avx2 /.test(Deno.readTextFileSync("/proc/cpuinfo")),
+}, async () => {
+  const core = async (env: Record<string, string>) => (await start(env, ALL, REPORT)).out;
+  assert.match(await core({}), /^(?!Prescott)\w+\n$/);
+  assert.equal(await core({ OPENBLAS_CORETYPE: "PRESCOTT" }), "Prescott\n");
 });
 
 Deno.test("judgeGemm() accepts the kernels' product and rejects one that ignores a transposition or the old values", () => {

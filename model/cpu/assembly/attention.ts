@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { exp1, exp4, fused, get, get4, max4, rowOf, set, set4, sum4 } from "./vector";
+import { fused, get, get4, max4, power1, power4, rowOf, set, set4, sum4 } from "./vector";
 import { log } from "./host";
 
 /**
@@ -48,30 +48,52 @@ export function rotate(
   }
 }
 
-/** scores ← e^(scores - largest of the row); the row's 1/Σ goes to `inverses`, its log Σ eˣ to `logSumExp`. */
+/** ln 2: scores are in powers of two, which spares a multiplication for each. */
+const LN2: f64 = 0.6931471805599453;
+
+/** scores ← 2^(scores - largest of the row); the row's 1/Σ goes to `inverses`, its ln Σ 2ˣ to `logSumExp`. */
 export function softmaxRows(scores: usize, inverses: usize, logSumExp: usize, rows: i32, width: i32): void {
   for (let row: i32 = 0; row < rows; row++) {
     const x = rowOf(scores, row, width);
+    // Two of each: a maximum or a sum waits for the one before it.
     let largest4 = f32x4.splat(-f32.MAX_VALUE);
+    let other4 = largest4;
     let i: i32 = 0;
-    for (; i + 4 <= width; i += 4) largest4 = f32x4.pmax(largest4, get4(x, i));
-    let largest = max4(largest4);
+    for (; i + 8 <= width; i += 8) {
+      largest4 = f32x4.pmax(largest4, get4(x, i));
+      other4 = f32x4.pmax(other4, get4(x, i + 4));
+    }
+    if (i + 4 <= width) {
+      largest4 = f32x4.pmax(largest4, get4(x, i));
+      i += 4;
+    }
+    let largest = max4(f32x4.pmax(largest4, other4));
     for (; i < width; i++) largest = max(largest, get(x, i));
     const shift = f32x4.splat(largest);
     let sums = f32x4.splat(0);
-    for (i = 0; i + 4 <= width; i += 4) {
-      const e = exp4(f32x4.sub(get4(x, i), shift));
-      sums = f32x4.add(sums, e);
-      set4(x, i, e);
+    let others = f32x4.splat(0);
+    for (i = 0; i + 8 <= width; i += 8) {
+      const p = power4(f32x4.sub(get4(x, i), shift));
+      const q = power4(f32x4.sub(get4(x, i + 4), shift));
+      sums = f32x4.add(sums, p);
+      others = f32x4.add(others, q);
+      set4(x, i, p);
+      set4(x, i + 4, q);
     }
-    let sum = sum4(sums);
+    if (i + 4 <= width) {
+      const p = power4(f32x4.sub(get4(x, i), shift));
+      sums = f32x4.add(sums, p);
+      set4(x, i, p);
+      i += 4;
+    }
+    let sum = sum4(f32x4.add(sums, others));
     for (; i < width; i++) {
-      const e = exp1(get(x, i) - largest);
-      sum += e;
-      set(x, i, e);
+      const p = power1(get(x, i) - largest);
+      sum += p;
+      set(x, i, p);
     }
     set(inverses, row, 1 / sum);
-    set(logSumExp, row, <f32> (<f64> largest + log(<f64> sum)));
+    set(logSumExp, row, <f32> (<f64> largest * LN2 + log(<f64> sum)));
   }
 }
 
@@ -101,7 +123,7 @@ export function rowProducts(a: usize, b: usize, stride: i32, products: usize, ro
   }
 }
 
-/** scores ← P = e^(scores - logSumExp), slopes ← P · (slopes - products): the softmax's gradient without its kept values. */
+/** scores ← P = 2^scores / e^logSumExp, slopes ← P · (slopes - products): the softmax's gradient without its kept values. */
 export function softmaxGradientRows(
   scores: usize,
   slopes: usize,
@@ -113,18 +135,18 @@ export function softmaxGradientRows(
   for (let row: i32 = 0; row < rows; row++) {
     const x = rowOf(scores, row, width);
     const d = rowOf(slopes, row, width);
-    const shift = get(logSumExp, row);
+    const shift = <f32> (<f64> get(logSumExp, row) / LN2);
     const shifts = f32x4.splat(shift);
     const product = get(products, row);
     const product4 = f32x4.splat(product);
     let i: i32 = 0;
     for (; i + 4 <= width; i += 4) {
-      const p = exp4(f32x4.sub(get4(x, i), shifts));
+      const p = power4(f32x4.sub(get4(x, i), shifts));
       set4(x, i, p);
       set4(d, i, f32x4.mul(p, f32x4.sub(get4(d, i), product4)));
     }
     for (; i < width; i++) {
-      const p = exp1(get(x, i) - shift);
+      const p = power1(get(x, i) - shift);
       set(x, i, p);
       set(d, i, p * (get(d, i) - product));
     }
