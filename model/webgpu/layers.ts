@@ -11,7 +11,7 @@ import { gated, gatedGradient, normalised, stored } from "./epilogues.ts";
 import { type Kernel, sizeOf } from "./kernel.ts";
 import { type Epilogue, type Product, productShader } from "./product.ts";
 import { rowKernels } from "./rows.ts";
-import { partsFor, rowTileFor, type Tile, tileFor } from "./tiles.ts";
+import { partsFor, rowTileFor, type Tile, tileFor } from "./product_tiles.ts";
 
 /** Tensors by their names in a shader. */
 type Tensors = Record<string, tf.TensorInfo>;

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Shader } from "./dispatch.ts";
-import type { Tile } from "./tiles.ts";
+import type { Tile } from "./product_tiles.ts";
 
 /** A matrix on one side of a product, read in strips of the summed axis. */
 export interface Operand {
@@ -44,6 +44,8 @@ export interface Geometry {
 
 /** The end of a product's shader. */
 export interface Epilogue {
+  /** Tells it from all others: a shader is known by it. */
+  name: string;
   /** Whether column tiles take one half of their columns from each half of the right operand's rows, `n` counting both. */
   halves?: boolean;
   /** WGSL that uses the sums; sees `rowStart`, `columnStart`, `tx`, `ty`, `slice` (batch and part) and the tile memory. */
@@ -260,6 +262,9 @@ function body(geometry: Geometry): string {
     ${epilogue.store(geometry)}`;
 }
 
+/** Shaders by everything that goes into them: writing their text takes longer than queueing them. */
+const written = new Map<string, Shader>();
+
 /**
  * The shader of one product, or of several that one dispatch makes beside each other with one tile: they share tile memory and fill the device
  * where each alone would leave a part of it idle.
@@ -272,6 +277,9 @@ export function productShader(
   inputs: Record<string, number>,
   outputs: Record<string, number>,
 ): Shader {
+  const key = JSON.stringify([products, tile, inputs, outputs]);
+  const known = written.get(key);
+  if (known) return known;
   const counts = products.map((product) => groupsOf(product, tile));
   const total = counts.reduce((sum, count) => sum + count, 0);
   const bodies = products.map((product, i) => {
@@ -281,7 +289,7 @@ export function productShader(
     ${body(geometryOf(product, tile))}
   }`;
   });
-  return {
+  const shader: Shader = {
     groups: total,
     fours: [...Object.entries(inputs), ...Object.entries(outputs)].flatMap(([name, width]) =>
       inFours(width) ? [name] : []
@@ -297,4 +305,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   ${bodies.join(" else ")}
 }`,
   };
+  written.set(key, shader);
+  return shader;
 }

@@ -1,5 +1,5 @@
 /**
- * Times the products of the official network's training step in every tile, for the table in model/webgpu/tiles.ts.
+ * Times the products of the official network's training step in every tile, for the table in model/webgpu/product_tiles.ts.
  *
  *     deno task tune                     a table of GFLOP/s, the table's own choice marked
  *     deno task tune --rows 901          of a batch of one
@@ -12,7 +12,7 @@ import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { startBackend } from "../../model/backend.ts";
 import { normalisedLayer, product } from "../../model/webgpu/layers.ts";
 import { threadsOf } from "../../model/webgpu/product.ts";
-import { partsFor, rowTileFor, type Tile, tileBytes, tileFor } from "../../model/webgpu/tiles.ts";
+import { partsFor, rowTileFor, type Tile, tileBytes, tileFor } from "../../model/webgpu/product_tiles.ts";
 import { numberOption, parseArguments, runCommand } from "../../train/command_line.ts";
 
 const HELP = `Times the matrix products of the official network on the GPU, in every tile.

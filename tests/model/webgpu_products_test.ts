@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createRandom } from "../../arc/random.ts";
 import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
 import { product } from "../../model/webgpu/layers.ts";
-import { ROW_TILES, type Tile, TILES } from "../../model/webgpu/tiles.ts";
+import { ROW_TILES, type Tile, TILES } from "../../model/webgpu/product_tiles.ts";
 import { eachBackend } from "../backends.ts";
 import { randomVector } from "../relatives.ts";
 
