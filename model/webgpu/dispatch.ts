@@ -36,6 +36,8 @@ export interface Shader {
   uniforms?: number[];
   /** Names of f32 tensors that the code sees as `array<vec4<f32>>`; their sizes are multiples of 4. */
   fours?: string[];
+  /** Whether the code uses f16. */
+  half?: boolean;
 }
 
 const MOST_GROUPS = 65535;
@@ -61,7 +63,7 @@ export function output(backend: WebGPUBackend, shape: number[]): tf.TensorInfo {
  */
 export function dispatch(
   backend: WebGPUBackend,
-  { code, groups, uniforms, fours = [] }: Shader,
+  { code, groups, uniforms, fours = [], half }: Shader,
   inputs: Record<string, tf.TensorInfo>,
   outputs: Record<string, tf.TensorInfo>,
 ): void {
@@ -82,7 +84,7 @@ export function dispatch(
       `@group(0) @binding(${tensors.length}) var<uniform> uniforms: array<vec4<f32>, ${uniformVectors}>;`,
     );
   }
-  const head = [...declarations, `const GROUPS_X = ${groupsX}u;`].join("\n");
+  const head = [...(half ? ["enable f16;"] : []), ...declarations, `const GROUPS_X = ${groupsX}u;`].join("\n");
 
   const all = pipelines.get(own.device) ?? new Map<string, Map<string, GPUComputePipeline>>();
   pipelines.set(own.device, all);

@@ -97,11 +97,17 @@ export function normalised(names: { y: string; inverse: string; residual: string
   const { y, inverse, residual } = names;
   return {
     name: `normalised ${y} ${inverse} ${residual} ${epsilon}`,
+    // Sums of squares take the place of a strip of f32, but not of f16.
+    declare: ({ product, tile, threads }) =>
+      product.half ? `var<workgroup> squares: array<vec4<f32>, ${tile.rows / 4 * threads.columns}>;` : "",
     store(geometry) {
-      const { product: { m, n }, tile, threads, fours } = geometry;
+      const { product, tile, threads, fours } = geometry;
+      const { m, n } = product;
       const groups = Array.from({ length: fours.rows }, (_, g) => g);
       const slot = (index: string) =>
-        `rightStrip[(${index}) / ${tile.columns / 4}u][(${index}) % ${tile.columns / 4}u]`;
+        product.half
+          ? `squares[${index}]`
+          : `rightStrip[(${index}) / ${tile.columns / 4}u][(${index}) % ${tile.columns / 4}u]`;
       const owned = (g: number) => `(ty + ${g * threads.rows}u) * ${threads.columns}u`;
       const squares = (r: number) =>
         Array.from({ length: fours.columns }, (_, h) => `dot(sum_${r}_${h}, sum_${r}_${h})`).join(" + ");

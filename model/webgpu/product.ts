@@ -28,6 +28,8 @@ export interface Product {
   batch?: number;
   /** Into how many parts the summed axis is cut, each stored for itself; 1 if not given. */
   parts?: number;
+  /** Whether strips are shared and multiplied as f16; what a strip adds is summed as f32. All products of a shader alike. */
+  half?: boolean;
   /** What becomes of the numbers. */
   epilogue: Epilogue;
 }
@@ -48,6 +50,8 @@ export interface Epilogue {
   name: string;
   /** Whether column tiles take one half of their columns from each half of the right operand's rows, `n` counting both. */
   halves?: boolean;
+  /** WGSL at module level. */
+  declare?(geometry: Geometry): string;
   /** WGSL that uses the sums; sees `rowStart`, `columnStart`, `tx`, `ty`, `slice` (batch and part) and the tile memory. */
   store(geometry: Geometry): string;
 }
@@ -108,7 +112,7 @@ function groupsOf({ m, n, batch = 1, parts = 1 }: Product, { rows, columns }: Ti
 
 /** WGSL for one operand: `setUp` places, `load` reads a strip into registers, `share` puts it into the tile memory. */
 function strips(side: "left" | "right", { product, tile }: Geometry) {
-  const { k, epilogue, parts = 1 } = product;
+  const { k, epilogue, half } = product;
   const operand = product[side];
   const length = side === "left" ? product.m : product.n;
   const across = side === "left" ? tile.rows : tile.columns;
@@ -130,11 +134,9 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   /** Rows beyond the matrix repeat its last one: what comes of them is not stored. */
   const outer = (line: string) => {
     if (!stripes) return `min(${start} + ${line}, ${length - 1}u)`;
-    const half = tile.columns / 2;
-    const first = `min(columnStart + ${line}, ${length / 2 - 1}u)`;
-    return `select(${first}, ${length / 2}u + min(columnStart + ${line} - ${half}u, ${
-      length / 2 - 1
-    }u), ${line} >= ${half}u)`;
+    const [middle, end] = [tile.columns / 2, length / 2 - 1];
+    const [first, second] = [line, `${line} - ${middle}u`].map((line) => `min(columnStart + ${line}, ${end}u)`);
+    return `select(${first}, ${length / 2}u + ${second}, ${line} >= ${middle}u)`;
   };
 
   const setUp = each((i) => {
@@ -182,23 +184,26 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   const advance = each((i) => `${side}At_${i} += ${step}u;`);
 
   const memory = `${side}Strip`;
+  const shared = (i: number) => half ? `vec4<f16>(${side}Next_${i})` : `${side}Next_${i}`;
   const share = each((i) =>
     partly(
       i,
       operand.alongDepth
-        ? COMPONENTS.map((c, j) =>
-          `${memory}[${side}Depth_${i} + ${j}u][${side}Line_${i} / 4u][${side}Line_${i} % 4u] = ${side}Next_${i}.${c};`
-        ).join("\n")
-        : `${memory}[${side}Depth_${i}][${side}Line_${i}] = ${side}Next_${i};`,
+        ? `{ let four = ${shared(i)}; ${
+          COMPONENTS.map((c, j) =>
+            `${memory}[${side}Depth_${i} + ${j}u][${side}Line_${i} / 4u][${side}Line_${i} % 4u] = four.${c};`
+          ).join("\n")
+        } }`
+        : `${memory}[${side}Depth_${i}][${side}Line_${i}] = ${shared(i)};`,
     )
   );
-  return { setUp, declare, load, advance, share, parts };
+  return { setUp, declare, load, advance, share };
 }
 
 /** WGSL of one product by the workgroup number `group` among its own. */
 function body(geometry: Geometry): string {
   const { product, tile, threads, fours } = geometry;
-  const { m, n, k, parts = 1, epilogue } = product;
+  const { m, n, k, parts = 1, epilogue, half } = product;
   const [rowTiles, columnTiles] = [Math.ceil(m / tile.rows), Math.ceil(n / tile.columns)];
   const steps = Math.ceil(k / tile.depth);
   const stepsAPart = Math.ceil(steps / parts);
@@ -206,6 +211,9 @@ function body(geometry: Geometry): string {
   const right = strips("right", geometry);
   const rows = Array.from({ length: tile.thread[0] }, (_, i) => i);
   const quads = Array.from({ length: fours.columns }, (_, i) => i);
+  const cells = (f: (cell: string) => string) => rows.flatMap((r) => quads.map((h) => f(`${r}_${h}`))).join("\n    ");
+  // Few enough f16 products are summed as such that their rounding is that of the operands.
+  const [sum, four] = half ? ["strip", "vec4<f16>"] : ["sum", "vec4<f32>"];
   const multiply = Array.from({ length: tile.depth }, (_, depth) =>
     `{
       ${
@@ -217,7 +225,7 @@ function body(geometry: Geometry): string {
       ${quads.map((h) => `let b${h} = rightStrip[${depth}][tx + ${h * threads.columns}u];`).join(" ")}
       ${
       rows.flatMap((r) =>
-        quads.map((h) => `sum_${r}_${h} = fma(vec4<f32>(a${r >> 2}.${COMPONENTS[r % 4]}), b${h}, sum_${r}_${h});`)
+        quads.map((h) => `${sum}_${r}_${h} = fma(${four}(a${r >> 2}.${COMPONENTS[r % 4]}), b${h}, ${sum}_${r}_${h});`)
       ).join("\n      ")
     }
     }`).join("\n    ");
@@ -240,7 +248,7 @@ function body(geometry: Geometry): string {
     ${right.setUp}
     ${left.declare}
     ${right.declare}
-    ${rows.flatMap((r) => quads.map((h) => `var sum_${r}_${h} = vec4<f32>();`)).join("\n    ")}
+    ${cells((cell) => `var sum_${cell} = vec4<f32>();`)}
     var depth = depthStart;
     ${left.load}
     ${right.load}
@@ -257,7 +265,9 @@ function body(geometry: Geometry): string {
         ${left.load}
         ${right.load}
       }
+      ${half ? cells((cell) => `var strip_${cell} = vec4<f16>();`) : ""}
       ${multiply}
+      ${half ? cells((cell) => `sum_${cell} += vec4<f32>(strip_${cell});`) : ""}
     }
     ${epilogue.store(geometry)}`;
 }
@@ -282,22 +292,27 @@ export function productShader(
   if (known) return known;
   const counts = products.map((product) => groupsOf(product, tile));
   const total = counts.reduce((sum, count) => sum + count, 0);
-  const bodies = products.map((product, i) => {
+  const half = products.some((product) => product.half);
+  const element = half ? "vec4<f16>" : "vec4<f32>";
+  const geometries = products.map((product) => geometryOf(product, tile));
+  const bodies = geometries.map((geometry, i) => {
     const before = counts.slice(0, i).reduce((sum, count) => sum + count, 0);
     return `if (number < ${before + counts[i]}u) {
     let group = number - ${before}u;
-    ${body(geometryOf(product, tile))}
+    ${body(geometry)}
   }`;
   });
   const shader: Shader = {
     groups: total,
+    half,
     fours: [...Object.entries(inputs), ...Object.entries(outputs)].flatMap(([name, width]) =>
       inFours(width) ? [name] : []
     ),
     code: `${accessors(inputs, false)}
 ${accessors(outputs, true)}
-var<workgroup> leftStrip: array<array<vec4<f32>, ${tile.rows / 4 + 1}>, ${tile.depth}>;
-var<workgroup> rightStrip: array<array<vec4<f32>, ${tile.columns / 4 + 1}>, ${tile.depth}>;
+${geometries.map((geometry) => geometry.product.epilogue.declare?.(geometry) ?? "").join("\n")}
+var<workgroup> leftStrip: array<array<${element}, ${tile.rows / 4 + 1}>, ${tile.depth}>;
+var<workgroup> rightStrip: array<array<${element}, ${tile.columns / 4 + 1}>, ${tile.depth}>;
 @compute @workgroup_size(${threadsOf(tile)})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let number = workgroup.y * GROUPS_X + workgroup.x;
