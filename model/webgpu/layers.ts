@@ -12,7 +12,7 @@ import { type Kernel, sizeOf } from "./kernel.ts";
 import { layerPrecision } from "./precision.ts";
 import { type Epilogue, type Product, productShader } from "./product.ts";
 import { rowKernels } from "./rows.ts";
-import { halfTile, partsFor, rowTileFor, type Tile, tileFor } from "./product_tiles.ts";
+import { partsFor, rowTileFor, type Tile, tileFor } from "./product_tiles.ts";
 
 /** Tensors by their names in a shader. */
 type Tensors = Record<string, tf.TensorInfo>;
@@ -103,8 +103,7 @@ export function product(
   if (rows * n * batch === 0 || k === 0) {
     return backend.makeTensorInfo(shape, "float32", new Float32Array(count * m * n));
   }
-  const chosen = tileFor(rows, n, batch);
-  const tile = choice.tile ?? (half ? halfTile(chosen) : chosen);
+  const tile = choice.tile ?? tileFor(rows, n, { batch, half });
   const parts = choice.parts ?? partsFor(rows, n, k, batch, tile);
   const c = output(backend, parts === 1 ? shape : [parts, ...shape]);
   const operand = (tensor: string, alongDepth: boolean, own: number[], size: number) => ({
@@ -238,8 +237,8 @@ export const layerKernels: Record<string, Kernel> = {
     const both = recorded ? output(backend, [...x.shape.slice(0, -1), width]) : undefined;
     const all = layerOf({ m, n: width, k: D }, "x", "W", gated("inner", both && "both"));
     const outputs: Tensors = both ? { inner, both } : { inner };
-    const chosen = tileFor(m, width, 1, true);
-    multiply(backend, [all], all.half ? halfTile(chosen) : chosen, { x, W: gateUp }, outputs, { both: width / 2 });
+    const tile = tileFor(m, width, { halves: true, half: all.half });
+    multiply(backend, [all], tile, { x, W: gateUp }, outputs, { both: width / 2 });
     const [y, inverse] = normalisedLayer(backend, inner, down, residual, epsilon);
     if (both) return [y, inverse, both, inner];
     [inverse, inner].forEach(({ dataId }) => backend.disposeData(dataId));

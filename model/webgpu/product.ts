@@ -52,7 +52,7 @@ export interface Epilogue {
   halves?: boolean;
   /** WGSL at module level. */
   declare?(geometry: Geometry): string;
-  /** WGSL that uses the sums; sees `rowStart`, `columnStart`, `tx`, `ty`, `slice` (batch and part) and the tile memory. */
+  /** WGSL that uses the sums; sees `rowStart`, `columnStart`, `tx`, `ty`, `slice` (part by part, batches) and the tile memory. */
   store(geometry: Geometry): string;
 }
 
@@ -124,9 +124,8 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   const wide = inFours(operand.alongDepth ? k : length);
   const unit = wide ? 4 : 1;
   const begin = operand.begin ?? "0u";
-  // A last strip that is cut off, or a last part that is shorter, must add zeros.
+  // What a last strip has beyond the end must add zeros.
   const guarded = k % tile.depth !== 0;
-  const last = guarded ? `${k}u` : "";
 
   const each = (body: (i: number) => string) => Array.from({ length: perThread }, (_, i) => body(i)).join("\n");
   const partly = (i: number, body: string) =>
@@ -167,17 +166,17 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
     const depth = `depth + ${side}Depth_${i}`;
     if (wide) {
       const plain = `${side}Next_${i} = ${operand.tensor}[${at}];`;
-      return guarded ? `if (${depth} < ${last}) { ${plain} } else { ${side}Next_${i} = vec4<f32>(); }` : plain;
+      return guarded ? `if (${depth} < ${k}u) { ${plain} } else { ${side}Next_${i} = vec4<f32>(); }` : plain;
     }
     const elements = COMPONENTS.map((c, j) => {
       if (operand.alongDepth) {
         const plain = `${side}Next_${i}.${c} = ${operand.tensor}[${at} + ${j}u];`;
-        return guarded ? `if (${depth} + ${j}u < ${last}) { ${plain} } else { ${side}Next_${i}.${c} = 0.0; }` : plain;
+        return guarded ? `if (${depth} + ${j}u < ${k}u) { ${plain} } else { ${side}Next_${i}.${c} = 0.0; }` : plain;
       }
       return `${side}Next_${i}.${c} = ${operand.tensor}[${at} + min(${side}Outer_${i} + ${j}u, ${length - 1}u)];`;
     }).join("\n");
     if (operand.alongDepth || !guarded) return elements;
-    return `if (${depth} < ${last}) { ${elements} } else { ${side}Next_${i} = vec4<f32>(); }`;
+    return `if (${depth} < ${k}u) { ${elements} } else { ${side}Next_${i} = vec4<f32>(); }`;
   };
   const load = each((i) => partly(i, read(i)));
   const step = operand.alongDepth ? tile.depth / unit : tile.depth * length / unit;
@@ -203,7 +202,7 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
 /** WGSL of one product by the workgroup number `group` among its own. */
 function body(geometry: Geometry): string {
   const { product, tile, threads, fours } = geometry;
-  const { m, n, k, parts = 1, epilogue, half } = product;
+  const { m, n, k, batch = 1, parts = 1, epilogue, half } = product;
   const [rowTiles, columnTiles] = [Math.ceil(m / tile.rows), Math.ceil(n / tile.columns)];
   const steps = Math.ceil(k / tile.depth);
   const stepsAPart = Math.ceil(steps / parts);
@@ -239,8 +238,8 @@ function body(geometry: Geometry): string {
   return `let columnStart = group % ${columnTiles}u * ${epilogue.halves ? tile.columns / 2 : tile.columns}u;
     let rowStart = group / ${columnTiles}u % ${rowTiles}u * ${tile.rows}u;
     let slice = group / ${columnTiles * rowTiles}u;
-    let batch = slice / ${parts}u;
-    let part = slice % ${parts}u;
+    let batch = slice % ${batch}u;
+    let part = slice / ${batch}u;
     let depthStart = part * ${stepsAPart * tile.depth}u;
     let depthEnd = min(depthStart + ${stepsAPart * tile.depth}u, ${steps * tile.depth}u);
     ${place}
@@ -279,7 +278,8 @@ const written = new Map<string, Shader>();
  * The shader of one product, or of several that one dispatch makes beside each other with one tile: they share tile memory and fill the device
  * where each alone would leave a part of it idle.
  *
- * @param tensors names of the tensors with the lengths of their last axes: those of a multiple of four are bound in fours
+ * @param inputs the lengths of the tensors' last axes by name: those of a multiple of four are bound in fours
+ * @param outputs the same, written
  */
 export function productShader(
   products: Product[],

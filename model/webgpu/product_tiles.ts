@@ -62,21 +62,28 @@ export function rowTileBytes(tile: Tile, half = false): number {
   return tileBytes(tile, half) + (half ? 4 * tile.rows * tile.columns / tile.thread[1] : 0);
 }
 
-/**
- * The largest tile that still makes enough workgroups; for a result that is small anyway, one that wastes little of it.
- *
- * @param paired whether each thread must own two fours of columns
- */
-export function tileFor(m: number, n: number, batch = 1, paired = false): Tile {
-  const groups = ({ rows, columns }: Tile) => Math.ceil(m / rows) * Math.ceil(n / columns) * batch;
-  const fits = ({ rows, columns }: Tile) => rows <= 2 * m && columns <= 2 * n;
-  const all = Object.values<Tile>(TILES).filter(({ thread }) => !paired || thread[1] === 8);
-  return all.find((tile) => fits(tile) && groups(tile) >= ENOUGH_GROUPS) ?? all.findLast(fits) ?? all.at(-1)!;
+/** A tile for f16: as many bytes, twice the depth. */
+function halfTile(tile: Tile): Tile {
+  return { ...tile, depth: 2 * tile.depth };
 }
 
-/** A tile for f16: as many bytes, twice the depth. */
-export function halfTile(tile: Tile): Tile {
-  return { ...tile, depth: 2 * tile.depth };
+/** What else a choice of a tile goes by. */
+interface Needs {
+  /** Products side by side; 1 if not given. */
+  batch?: number;
+  /** Whether each thread must own two fours of columns. */
+  halves?: boolean;
+  /** Whether strips are of f16. */
+  half?: boolean;
+}
+
+/** The largest tile that still makes enough workgroups; for a result that is small anyway, one that wastes little of it. */
+export function tileFor(m: number, n: number, { batch = 1, halves = false, half = false }: Needs = {}): Tile {
+  const groups = ({ rows, columns }: Tile) => Math.ceil(m / rows) * Math.ceil(n / columns) * batch;
+  const fits = ({ rows, columns }: Tile) => rows <= 2 * m && columns <= 2 * n;
+  const all = Object.values<Tile>(TILES).filter(({ thread }) => !halves || thread[1] === 8);
+  const tile = all.find((tile) => fits(tile) && groups(tile) >= ENOUGH_GROUPS) ?? all.findLast(fits) ?? all.at(-1)!;
+  return half ? halfTile(tile) : tile;
 }
 
 /** The tile that holds whole rows of n within so many bytes of workgroup memory, if there is one. */

@@ -12,7 +12,7 @@ import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { startBackend } from "../../model/backend.ts";
 import { normalisedLayer, product } from "../../model/webgpu/layers.ts";
 import { threadsOf } from "../../model/webgpu/product.ts";
-import { halfTile, partsFor, rowTileFor, type Tile, tileBytes, tileFor } from "../../model/webgpu/product_tiles.ts";
+import { partsFor, rowTileFor, type Tile, tileBytes, tileFor } from "../../model/webgpu/product_tiles.ts";
 import { numberOption, parseArguments, runCommand } from "../../train/command_line.ts";
 
 const HELP = `Times the matrix products of the official network on the GPU, in every tile.
@@ -115,8 +115,7 @@ async function tune(args: string[]): Promise<void> {
       const b = transposeB ? matrix(n, k) : matrix(k, n);
       // Gradients stay f32.
       for (const half of name === "x Wᵀ" && backend.device.features.has("shader-f16") ? [false, true] : [false]) {
-        const table = tileFor(m, n);
-        const best = half ? halfTile(table) : table;
+        const best = tileFor(m, n, { half });
         for (const tile of (half ? HALF_TILES : TILES).filter((tile) => runs(tile, half))) {
           const cuts = partsFor(m, n, k, 1, tile);
           for (const parts of transposeA ? new Set([cuts, 2 * cuts]) : [cuts]) {

@@ -76,6 +76,7 @@ onDevice("matMul() broadcasts batches on either side", async () => {
   const outers: Case["outers"][] = [[[3], [3]], [[3], [1]], [[], [3]], [[2, 1], [3]], [[2, 3], [2, 1]]];
   for (const each of outers) await assertProduct({ size: [5, 6, 4], outers: each, transposes: [[false, true]] });
   await assertProduct({ size: [3, 4, 9], outers: [[2, 3], []] });
+  await assertProduct({ size: [3, 4, 1100], outers: [[2], [2]], transposes: [[true, false]] });
 });
 
 const tiles = new Set<Tile>([...Object.values(TILES), ...ROW_TILES.flatMap(({ many, few }) => [many, few])]);
