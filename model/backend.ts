@@ -20,6 +20,7 @@ import "./kernels/sum_of_three.ts";
 import "./kernels/swiglu.ts";
 import "./kernels/token_embedding.ts";
 import { registerWebGpu } from "./webgpu/backend.ts";
+import { type Precision, setLayerPrecision } from "./webgpu/precision.ts";
 
 /** What may be asked for: `auto` takes a real GPU, else the processor; `stock` is unaided tfjs on the processor, for comparison. */
 export type BackendName = "auto" | "webgpu" | "cpu" | "stock";
@@ -78,20 +79,31 @@ async function startWebGpu(adapter: GPUAdapter): Promise<void> {
  * Chooses and starts a backend.
  *
  * @param threads of the processor; all its cores if not given
- * @throws {Error} when `webgpu` is asked for and there is no adapter
+ * @param precision of the GPU's layers; the processor knows f32 only
+ * @throws {Error} when `webgpu` is asked for and there is no adapter, or f16 and the adapter lacks it
  */
-export async function startBackend(name: BackendName = "auto", threads?: number): Promise<Backend> {
+export async function startBackend(
+  name: BackendName = "auto",
+  threads?: number,
+  precision: Precision = "f32",
+): Promise<Backend> {
   tf.enableProdMode();
   let why = "";
   if (name === "auto" || name === "webgpu") {
     const adapter = await requestAdapter();
     const software = adapter !== undefined && (SOFTWARE.test(adapterName(adapter)) || adapter.info.isFallbackAdapter);
     if (adapter && (name === "webgpu" || !software)) {
+      if (precision === "f16" && !adapter.features.has("shader-f16")) {
+        throw new Error(`Cannot use f16: ${adapterName(adapter)} lacks shader-f16; use f32`);
+      }
       await startWebGpu(adapter);
       registerCompositions("webgpu");
+      setLayerPrecision(precision);
       return {
         name: "webgpu",
-        description: `webgpu: ${adapterName(adapter)}${software ? " (a processor, not a GPU: slow)" : ""}`,
+        description: `webgpu: ${adapterName(adapter)}${precision === "f16" ? ", f16" : ""}${
+          software ? " (a processor, not a GPU: slow)" : ""
+        }`,
       };
     }
     why = adapter ? ` (the only GPU adapter, ${adapterName(adapter)}, is a processor itself)` : " (no GPU found)";

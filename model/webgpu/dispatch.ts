@@ -30,17 +30,20 @@ export interface Shader {
    * `GROUPS_X` is the first of the dispatch's dimensions.
    */
   code: string;
-  /** Names of tensors bound as `array<vec4<f32>>` instead; their sizes must be multiples of four. */
-  fours?: string[];
   /** Workgroups in all. */
   groups: number;
   /** Numbers that change from call to call. */
   uniforms?: number[];
+  /** Names of f32 tensors that the code sees as `array<vec4<f32>>`; their sizes are multiples of 4. */
+  fours?: string[];
+  /** Whether the code uses f16. */
+  half?: boolean;
 }
 
 const MOST_GROUPS = 65535;
 
-const pipelines = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
+/** By the code and then by what goes before it: where long code is one string from call to call, it is not read again. */
+const pipelines = new WeakMap<GPUDevice, Map<string, Map<string, GPUComputePipeline>>>();
 
 /** WGSL's name for the elements of a tensor; booleans are i32 on the device. */
 function elementOf({ dtype }: tf.TensorInfo): string {
@@ -70,7 +73,7 @@ export function storageBuffers(backend: WebGPUBackend): number {
  */
 export function dispatch(
   backend: WebGPUBackend,
-  { code, groups, uniforms, fours = [] }: Shader,
+  { code, groups, uniforms, fours = [], half }: Shader,
   inputs: Record<string, tf.TensorInfo>,
   outputs: Record<string, tf.TensorInfo>,
 ): void {
@@ -91,11 +94,13 @@ export function dispatch(
       `@group(0) @binding(${tensors.length}) var<uniform> uniforms: array<vec4<f32>, ${uniformVectors}>;`,
     );
   }
-  const text = [...declarations, `const GROUPS_X = ${groupsX}u;`, code].join("\n");
+  const head = [...(half ? ["enable f16;"] : []), ...declarations, `const GROUPS_X = ${groupsX}u;`].join("\n");
 
-  const known = pipelines.get(own.device) ?? new Map<string, GPUComputePipeline>();
-  pipelines.set(own.device, known);
-  let pipeline = known.get(text);
+  const all = pipelines.get(own.device) ?? new Map<string, Map<string, GPUComputePipeline>>();
+  pipelines.set(own.device, all);
+  const known = all.get(code) ?? new Map<string, GPUComputePipeline>();
+  all.set(code, known);
+  let pipeline = known.get(head);
   if (!pipeline) {
     const types = tensors.map((_, i) => i < readOnly ? "read-only-storage" as const : "storage" as const);
     const layout = own.device.createBindGroupLayout({
@@ -107,9 +112,9 @@ export function dispatch(
     });
     pipeline = own.device.createComputePipeline({
       layout: own.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: own.device.createShaderModule({ code: text }), entryPoint: "main" },
+      compute: { module: own.device.createShaderModule({ code: `${head}\n${code}` }), entryPoint: "main" },
     });
-    known.set(text, pipeline);
+    known.set(head, pipeline);
   }
 
   const buffers = tensors.map(([, { dataId }]) => own.tensorMap.get(dataId).resource);

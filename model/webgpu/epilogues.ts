@@ -25,6 +25,7 @@ function eachFour(
 /** y = sum, or y = sum + addend where there is one; parts and batches one after the other. */
 export function stored(y: string, addend?: string): Epilogue {
   return {
+    name: `stored ${y} ${addend}`,
     store(geometry) {
       const { m, n } = geometry.product;
       return eachFour(geometry, ({ sum, row, column }) =>
@@ -43,6 +44,7 @@ export function stored(y: string, addend?: string): Epilogue {
 /** y = silu(gate) · up, the first half of the columns gating the second; with `both`, these are stored, too, as [m, n]. */
 export function gated(y: string, both?: string): Epilogue {
   return {
+    name: `gated ${y} ${both}`,
     halves: true,
     store(geometry) {
       const { m, n } = geometry.product;
@@ -70,6 +72,7 @@ export function gated(y: string, both?: string): Epilogue {
 /** The gradient of {@link gated} by gate and up, where the sums are that by y. */
 export function gatedGradient(dBoth: string, both: string): Epilogue {
   return {
+    name: `gatedGradient ${dBoth} ${both}`,
     store(geometry) {
       const { m, n: width } = geometry.product;
       return eachFour(geometry, ({ sum, row, column }) =>
@@ -93,11 +96,18 @@ export function gatedGradient(dBoth: string, both: string): Epilogue {
 export function normalised(names: { y: string; inverse: string; residual: string }, epsilon: number): Epilogue {
   const { y, inverse, residual } = names;
   return {
+    name: `normalised ${y} ${inverse} ${residual} ${epsilon}`,
+    // Sums of squares take the place of a strip of f32, but not of f16.
+    declare: ({ product, tile, threads }) =>
+      product.half ? `var<workgroup> squares: array<vec4<f32>, ${tile.rows / 4 * threads.columns}>;` : "",
     store(geometry) {
-      const { product: { m, n }, tile, threads, fours } = geometry;
+      const { product, tile, threads, fours } = geometry;
+      const { m, n } = product;
       const groups = Array.from({ length: fours.rows }, (_, g) => g);
       const slot = (index: string) =>
-        `rightStrip[(${index}) / ${tile.columns / 4}u][(${index}) % ${tile.columns / 4}u]`;
+        product.half
+          ? `squares[${index}]`
+          : `rightStrip[(${index}) / ${tile.columns / 4}u][(${index}) % ${tile.columns / 4}u]`;
       const owned = (g: number) => `(ty + ${g * threads.rows}u) * ${threads.columns}u`;
       const squares = (r: number) =>
         Array.from({ length: fours.columns }, (_, h) => `dot(sum_${r}_${h}, sum_${r}_${h})`).join(" + ");

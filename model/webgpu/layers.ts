@@ -9,9 +9,10 @@ import { attentionKernels } from "./attention.ts";
 import { dispatch, elementwise, output } from "./dispatch.ts";
 import { gated, gatedGradient, normalised, stored } from "./epilogues.ts";
 import { type Kernel, sizeOf } from "./kernel.ts";
+import { layerPrecision } from "./precision.ts";
 import { type Epilogue, type Product, productShader } from "./product.ts";
 import { rowKernels } from "./rows.ts";
-import { partsFor, rowTileFor, type Tile, tileFor } from "./tiles.ts";
+import { partsFor, rowTileFor, type Tile, tileFor } from "./product_tiles.ts";
 
 /** Tensors by their names in a shader. */
 type Tensors = Record<string, tf.TensorInfo>;
@@ -79,8 +80,7 @@ function beginOf(own: number[], outer: number[], size: number): string {
 /**
  * c = a b with either transposed, batches broadcast.
  *
- * @param tile the table's if not given
- * @param cuts into how many parts the summed axis is cut; the table's number if not given
+ * @param choice tile and number of parts; the table's if not given
  */
 export function product(
   backend: WebGPUBackend,
@@ -88,8 +88,7 @@ export function product(
   b: tf.TensorInfo,
   transposeA: boolean,
   transposeB: boolean,
-  tile?: Tile,
-  cuts?: number,
+  { half = false, ...choice }: { tile?: Tile; parts?: number; half?: boolean } = {},
 ): tf.TensorInfo {
   const [k, m] = transposeA ? a.shape.slice(-2) : a.shape.slice(-2).reverse();
   const [n, kB] = transposeB ? b.shape.slice(-2) : b.shape.slice(-2).reverse();
@@ -104,8 +103,8 @@ export function product(
   if (rows * n * batch === 0 || k === 0) {
     return backend.makeTensorInfo(shape, "float32", new Float32Array(count * m * n));
   }
-  tile ??= tileFor(rows, n, batch);
-  const parts = cuts ?? partsFor(rows, n, k, batch, tile);
+  const tile = choice.tile ?? tileFor(rows, n, { batch, half });
+  const parts = choice.parts ?? partsFor(rows, n, k, batch, tile);
   const c = output(backend, parts === 1 ? shape : [parts, ...shape]);
   const operand = (tensor: string, alongDepth: boolean, own: number[], size: number) => ({
     tensor,
@@ -120,6 +119,7 @@ export function product(
     right: operand("b", transposeB, outerB, n * k),
     batch,
     parts,
+    half,
     epilogue: stored("c"),
   };
   multiply(backend, [all], tile, { a, b }, { c });
@@ -141,7 +141,8 @@ export function normalisedLayer(
 ): tf.TensorInfo[] {
   const [n, k] = W.shape;
   const m = sizeOf(x) / k;
-  if (tile === undefined) tile = rowTileFor(m, n, backend.device.limits.maxComputeWorkgroupStorageSize);
+  const half = layerPrecision() === "f16";
+  if (tile === undefined) tile = rowTileFor(m, n, backend.device.limits.maxComputeWorkgroupStorageSize, half);
   if (!tile) {
     const sum = layer(backend, x, W);
     const outputs = rowKernels.RmsNorm(backend, { x: residual, residual: sum }, { epsilon });
@@ -161,6 +162,7 @@ function layerOf(size: { m: number; n: number; k: number }, x: string, W: string
     ...size,
     left: { tensor: x, alongDepth: true },
     right: { tensor: W, alongDepth: true },
+    half: layerPrecision() === "f16",
     epilogue,
   };
 }
@@ -168,7 +170,10 @@ function layerOf(size: { m: number; n: number; k: number }, x: string, W: string
 /** x Wᵀ, f32[…, in] to f32[…, out]. */
 function layer(backend: WebGPUBackend, x: tf.TensorInfo, W: tf.TensorInfo): tf.TensorInfo {
   const rows = { ...x, shape: [sizeOf(x) / widthOf(x), widthOf(x)] };
-  return { ...product(backend, rows, W, false, true), shape: [...x.shape.slice(0, -1), W.shape[0]] };
+  return {
+    ...product(backend, rows, W, false, true, { half: layerPrecision() === "f16" }),
+    shape: [...x.shape.slice(0, -1), W.shape[0]],
+  };
 }
 
 /** What a layer's gradient is made of. */
@@ -199,15 +204,8 @@ function layerGradient(
   const tile = tileFor(rows, into);
   const parts = partsFor(out, into, rows, 1, tile);
   const dW = output(backend, [parts, out, into]);
+  // dW first: its workgroups run the longest, and what is left at the end should be short.
   const products: Product[] = [
-    {
-      m: rows,
-      n: into,
-      k: out,
-      left: { tensor: "dy", alongDepth: true },
-      right: { tensor: "W", alongDepth: false },
-      epilogue,
-    },
     {
       m: out,
       n: into,
@@ -216,6 +214,14 @@ function layerGradient(
       right: { tensor: "x", alongDepth: false },
       parts,
       epilogue: stored("dW"),
+    },
+    {
+      m: rows,
+      n: into,
+      k: out,
+      left: { tensor: "dy", alongDepth: true },
+      right: { tensor: "W", alongDepth: false },
+      epilogue,
     },
   ];
   multiply(backend, products, tile, { dy, x, W, ...more }, { ...dx, dW }, widths);
@@ -231,7 +237,8 @@ export const layerKernels: Record<string, Kernel> = {
     const both = recorded ? output(backend, [...x.shape.slice(0, -1), width]) : undefined;
     const all = layerOf({ m, n: width, k: D }, "x", "W", gated("inner", both && "both"));
     const outputs: Tensors = both ? { inner, both } : { inner };
-    multiply(backend, [all], tileFor(m, width, 1, true), { x, W: gateUp }, outputs, { both: width / 2 });
+    const tile = tileFor(m, width, { halves: true, half: all.half });
+    multiply(backend, [all], tile, { x, W: gateUp }, outputs, { both: width / 2 });
     const [y, inverse] = normalisedLayer(backend, inner, down, residual, epsilon);
     if (both) return [y, inverse, both, inner];
     [inverse, inner].forEach(({ dataId }) => backend.disposeData(dataId));

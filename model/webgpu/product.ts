@@ -5,7 +5,7 @@
  * @module
  */
 import type { Shader } from "./dispatch.ts";
-import type { Tile } from "./tiles.ts";
+import type { Tile } from "./product_tiles.ts";
 
 /** A matrix on one side of a product, read in strips of the summed axis. */
 export interface Operand {
@@ -28,6 +28,8 @@ export interface Product {
   batch?: number;
   /** Into how many parts the summed axis is cut, each stored for itself; 1 if not given. */
   parts?: number;
+  /** Whether strips are shared and multiplied as f16; what a strip adds is summed as f32. All products of a shader alike. */
+  half?: boolean;
   /** What becomes of the numbers. */
   epilogue: Epilogue;
 }
@@ -44,9 +46,13 @@ export interface Geometry {
 
 /** The end of a product's shader. */
 export interface Epilogue {
+  /** Tells it from all others: a shader is known by it. */
+  name: string;
   /** Whether column tiles take one half of their columns from each half of the right operand's rows, `n` counting both. */
   halves?: boolean;
-  /** WGSL that uses the sums; sees `rowStart`, `columnStart`, `tx`, `ty`, `slice` (batch and part) and the tile memory. */
+  /** WGSL at module level. */
+  declare?(geometry: Geometry): string;
+  /** WGSL that uses the sums; sees `rowStart`, `columnStart`, `tx`, `ty`, `slice` (part by part, batches) and the tile memory. */
   store(geometry: Geometry): string;
 }
 
@@ -106,7 +112,7 @@ function groupsOf({ m, n, batch = 1, parts = 1 }: Product, { rows, columns }: Ti
 
 /** WGSL for one operand: `setUp` places, `load` reads a strip into registers, `share` puts it into the tile memory. */
 function strips(side: "left" | "right", { product, tile }: Geometry) {
-  const { k, epilogue, parts = 1 } = product;
+  const { k, epilogue, half } = product;
   const operand = product[side];
   const length = side === "left" ? product.m : product.n;
   const across = side === "left" ? tile.rows : tile.columns;
@@ -118,9 +124,8 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   const wide = inFours(operand.alongDepth ? k : length);
   const unit = wide ? 4 : 1;
   const begin = operand.begin ?? "0u";
-  // A last strip that is cut off, or a last part that is shorter, must add zeros.
+  // What a last strip has beyond the end must add zeros.
   const guarded = k % tile.depth !== 0;
-  const last = guarded ? `${k}u` : "";
 
   const each = (body: (i: number) => string) => Array.from({ length: perThread }, (_, i) => body(i)).join("\n");
   const partly = (i: number, body: string) =>
@@ -128,11 +133,9 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   /** Rows beyond the matrix repeat its last one: what comes of them is not stored. */
   const outer = (line: string) => {
     if (!stripes) return `min(${start} + ${line}, ${length - 1}u)`;
-    const half = tile.columns / 2;
-    const first = `min(columnStart + ${line}, ${length / 2 - 1}u)`;
-    return `select(${first}, ${length / 2}u + min(columnStart + ${line} - ${half}u, ${
-      length / 2 - 1
-    }u), ${line} >= ${half}u)`;
+    const [middle, end] = [tile.columns / 2, length / 2 - 1];
+    const [first, second] = [line, `${line} - ${middle}u`].map((line) => `min(columnStart + ${line}, ${end}u)`);
+    return `select(${first}, ${length / 2}u + ${second}, ${line} >= ${middle}u)`;
   };
 
   const setUp = each((i) => {
@@ -163,40 +166,43 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
     const depth = `depth + ${side}Depth_${i}`;
     if (wide) {
       const plain = `${side}Next_${i} = ${operand.tensor}[${at}];`;
-      return guarded ? `if (${depth} < ${last}) { ${plain} } else { ${side}Next_${i} = vec4<f32>(); }` : plain;
+      return guarded ? `if (${depth} < ${k}u) { ${plain} } else { ${side}Next_${i} = vec4<f32>(); }` : plain;
     }
     const elements = COMPONENTS.map((c, j) => {
       if (operand.alongDepth) {
         const plain = `${side}Next_${i}.${c} = ${operand.tensor}[${at} + ${j}u];`;
-        return guarded ? `if (${depth} + ${j}u < ${last}) { ${plain} } else { ${side}Next_${i}.${c} = 0.0; }` : plain;
+        return guarded ? `if (${depth} + ${j}u < ${k}u) { ${plain} } else { ${side}Next_${i}.${c} = 0.0; }` : plain;
       }
       return `${side}Next_${i}.${c} = ${operand.tensor}[${at} + min(${side}Outer_${i} + ${j}u, ${length - 1}u)];`;
     }).join("\n");
     if (operand.alongDepth || !guarded) return elements;
-    return `if (${depth} < ${last}) { ${elements} } else { ${side}Next_${i} = vec4<f32>(); }`;
+    return `if (${depth} < ${k}u) { ${elements} } else { ${side}Next_${i} = vec4<f32>(); }`;
   };
   const load = each((i) => partly(i, read(i)));
   const step = operand.alongDepth ? tile.depth / unit : tile.depth * length / unit;
   const advance = each((i) => `${side}At_${i} += ${step}u;`);
 
   const memory = `${side}Strip`;
+  const shared = (i: number) => half ? `vec4<f16>(${side}Next_${i})` : `${side}Next_${i}`;
   const share = each((i) =>
     partly(
       i,
       operand.alongDepth
-        ? COMPONENTS.map((c, j) =>
-          `${memory}[${side}Depth_${i} + ${j}u][${side}Line_${i} / 4u][${side}Line_${i} % 4u] = ${side}Next_${i}.${c};`
-        ).join("\n")
-        : `${memory}[${side}Depth_${i}][${side}Line_${i}] = ${side}Next_${i};`,
+        ? `{ let four = ${shared(i)}; ${
+          COMPONENTS.map((c, j) =>
+            `${memory}[${side}Depth_${i} + ${j}u][${side}Line_${i} / 4u][${side}Line_${i} % 4u] = four.${c};`
+          ).join("\n")
+        } }`
+        : `${memory}[${side}Depth_${i}][${side}Line_${i}] = ${shared(i)};`,
     )
   );
-  return { setUp, declare, load, advance, share, parts };
+  return { setUp, declare, load, advance, share };
 }
 
 /** WGSL of one product by the workgroup number `group` among its own. */
 function body(geometry: Geometry): string {
   const { product, tile, threads, fours } = geometry;
-  const { m, n, k, parts = 1, epilogue } = product;
+  const { m, n, k, batch = 1, parts = 1, epilogue, half } = product;
   const [rowTiles, columnTiles] = [Math.ceil(m / tile.rows), Math.ceil(n / tile.columns)];
   const steps = Math.ceil(k / tile.depth);
   const stepsAPart = Math.ceil(steps / parts);
@@ -204,6 +210,9 @@ function body(geometry: Geometry): string {
   const right = strips("right", geometry);
   const rows = Array.from({ length: tile.thread[0] }, (_, i) => i);
   const quads = Array.from({ length: fours.columns }, (_, i) => i);
+  const cells = (f: (cell: string) => string) => rows.flatMap((r) => quads.map((h) => f(`${r}_${h}`))).join("\n    ");
+  // Few enough f16 products are summed as such that their rounding is that of the operands.
+  const [sum, four] = half ? ["strip", "vec4<f16>"] : ["sum", "vec4<f32>"];
   const multiply = Array.from({ length: tile.depth }, (_, depth) =>
     `{
       ${
@@ -215,7 +224,7 @@ function body(geometry: Geometry): string {
       ${quads.map((h) => `let b${h} = rightStrip[${depth}][tx + ${h * threads.columns}u];`).join(" ")}
       ${
       rows.flatMap((r) =>
-        quads.map((h) => `sum_${r}_${h} = fma(vec4<f32>(a${r >> 2}.${COMPONENTS[r % 4]}), b${h}, sum_${r}_${h});`)
+        quads.map((h) => `${sum}_${r}_${h} = fma(${four}(a${r >> 2}.${COMPONENTS[r % 4]}), b${h}, ${sum}_${r}_${h});`)
       ).join("\n      ")
     }
     }`).join("\n    ");
@@ -229,8 +238,8 @@ function body(geometry: Geometry): string {
   return `let columnStart = group % ${columnTiles}u * ${epilogue.halves ? tile.columns / 2 : tile.columns}u;
     let rowStart = group / ${columnTiles}u % ${rowTiles}u * ${tile.rows}u;
     let slice = group / ${columnTiles * rowTiles}u;
-    let batch = slice / ${parts}u;
-    let part = slice % ${parts}u;
+    let batch = slice % ${batch}u;
+    let part = slice / ${batch}u;
     let depthStart = part * ${stepsAPart * tile.depth}u;
     let depthEnd = min(depthStart + ${stepsAPart * tile.depth}u, ${steps * tile.depth}u);
     ${place}
@@ -238,7 +247,7 @@ function body(geometry: Geometry): string {
     ${right.setUp}
     ${left.declare}
     ${right.declare}
-    ${rows.flatMap((r) => quads.map((h) => `var sum_${r}_${h} = vec4<f32>();`)).join("\n    ")}
+    ${cells((cell) => `var sum_${cell} = vec4<f32>();`)}
     var depth = depthStart;
     ${left.load}
     ${right.load}
@@ -255,16 +264,22 @@ function body(geometry: Geometry): string {
         ${left.load}
         ${right.load}
       }
+      ${half ? cells((cell) => `var strip_${cell} = vec4<f16>();`) : ""}
       ${multiply}
+      ${half ? cells((cell) => `sum_${cell} += vec4<f32>(strip_${cell});`) : ""}
     }
     ${epilogue.store(geometry)}`;
 }
+
+/** Shaders by everything that goes into them: writing their text takes longer than queueing them. */
+const written = new Map<string, Shader>();
 
 /**
  * The shader of one product, or of several that one dispatch makes beside each other with one tile: they share tile memory and fill the device
  * where each alone would leave a part of it idle.
  *
- * @param tensors names of the tensors with the lengths of their last axes: those of a multiple of four are bound in fours
+ * @param inputs the lengths of the tensors' last axes by name: those of a multiple of four are bound in fours
+ * @param outputs the same, written
  */
 export function productShader(
   products: Product[],
@@ -272,24 +287,32 @@ export function productShader(
   inputs: Record<string, number>,
   outputs: Record<string, number>,
 ): Shader {
+  const key = JSON.stringify([products, tile, inputs, outputs]);
+  const known = written.get(key);
+  if (known) return known;
   const counts = products.map((product) => groupsOf(product, tile));
   const total = counts.reduce((sum, count) => sum + count, 0);
-  const bodies = products.map((product, i) => {
+  const half = products.some((product) => product.half);
+  const element = half ? "vec4<f16>" : "vec4<f32>";
+  const geometries = products.map((product) => geometryOf(product, tile));
+  const bodies = geometries.map((geometry, i) => {
     const before = counts.slice(0, i).reduce((sum, count) => sum + count, 0);
     return `if (number < ${before + counts[i]}u) {
     let group = number - ${before}u;
-    ${body(geometryOf(product, tile))}
+    ${body(geometry)}
   }`;
   });
-  return {
+  const shader: Shader = {
     groups: total,
+    half,
     fours: [...Object.entries(inputs), ...Object.entries(outputs)].flatMap(([name, width]) =>
       inFours(width) ? [name] : []
     ),
     code: `${accessors(inputs, false)}
 ${accessors(outputs, true)}
-var<workgroup> leftStrip: array<array<vec4<f32>, ${tile.rows / 4 + 1}>, ${tile.depth}>;
-var<workgroup> rightStrip: array<array<vec4<f32>, ${tile.columns / 4 + 1}>, ${tile.depth}>;
+${geometries.map((geometry) => geometry.product.epilogue.declare?.(geometry) ?? "").join("\n")}
+var<workgroup> leftStrip: array<array<${element}, ${tile.rows / 4 + 1}>, ${tile.depth}>;
+var<workgroup> rightStrip: array<array<${element}, ${tile.columns / 4 + 1}>, ${tile.depth}>;
 @compute @workgroup_size(${threadsOf(tile)})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let number = workgroup.y * GROUPS_X + workgroup.x;
@@ -297,4 +320,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   ${bodies.join(" else ")}
 }`,
   };
+  written.set(key, shader);
+  return shader;
 }

@@ -1,5 +1,5 @@
 /**
- * Times the products of the official network's training step in every tile, for the table in model/webgpu/tiles.ts.
+ * Times the products of the official network's training step in every tile, for the table in model/webgpu/product_tiles.ts.
  *
  *     deno task tune                     a table of GFLOP/s, the table's own choice marked
  *     deno task tune --rows 901          of a batch of one
@@ -12,7 +12,7 @@ import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { startBackend } from "../../model/backend.ts";
 import { normalisedLayer, product } from "../../model/webgpu/layers.ts";
 import { threadsOf } from "../../model/webgpu/product.ts";
-import { partsFor, rowTileFor, type Tile, tileBytes, tileFor } from "../../model/webgpu/tiles.ts";
+import { partsFor, rowTileFor, type Tile, tileBytes, tileFor } from "../../model/webgpu/product_tiles.ts";
 import { numberOption, parseArguments, runCommand } from "../../train/command_line.ts";
 
 const HELP = `Times the matrix products of the official network on the GPU, in every tile.
@@ -33,6 +33,14 @@ const TILES: Tile[] = [
   { rows: 256, columns: 128, depth: 8, thread: [16, 8] },
   { rows: 128, columns: 128, depth: 8, thread: [8, 4] },
   { rows: 64, columns: 64, depth: 16, thread: [4, 4] },
+];
+
+/** Tiles of products in f16. */
+const HALF_TILES: Tile[] = [
+  ...square(16),
+  ...square(32).slice(0, 1),
+  { rows: 128, columns: 128, depth: 16, thread: [8, 4] },
+  { rows: 256, columns: 128, depth: 16, thread: [16, 8] },
 ];
 
 /** Tiles of whole rows; `null`, a product and a norm. */
@@ -82,8 +90,8 @@ async function tune(args: string[]): Promise<void> {
   console.log((await startBackend("webgpu")).description);
   const backend = tf.backend() as WebGPUBackend;
   const limits = backend.device.limits;
-  const runs = (tile: Tile) =>
-    tileBytes(tile) <= limits.maxComputeWorkgroupStorageSize &&
+  const runs = (tile: Tile, half = false) =>
+    tileBytes(tile, half) <= limits.maxComputeWorkgroupStorageSize &&
     threadsOf(tile) <= limits.maxComputeInvocationsPerWorkgroup;
   const timings: Timing[] = [];
   const report = (timing: Timing) => {
@@ -105,18 +113,24 @@ async function tune(args: string[]): Promise<void> {
     for (const [name, m, n, k, transposeA, transposeB] of sizes) {
       const a = transposeA ? matrix(k, m) : matrix(m, k);
       const b = transposeB ? matrix(n, k) : matrix(k, n);
-      for (const tile of TILES.filter(runs)) {
-        const [best, cuts] = [tileFor(m, n), partsFor(m, n, k, 1, tile)];
-        for (const parts of transposeA ? new Set([cuts, 2 * cuts]) : [cuts]) {
-          const ms = await time(backend, () => [product(backend, a, b, transposeA, transposeB, tile, parts)]);
-          const chosen = parts === cuts && nameOf(tile) === nameOf(best);
-          report({
-            product: `${name} ${m}x${n}x${k}`,
-            tile: nameOf(tile),
-            parts,
-            gflops: 2 * m * n * k / ms / 1e6,
-            chosen,
-          });
+      // Gradients stay f32.
+      for (const half of name === "x Wᵀ" && backend.device.features.has("shader-f16") ? [false, true] : [false]) {
+        const best = tileFor(m, n, { half });
+        for (const tile of (half ? HALF_TILES : TILES).filter((tile) => runs(tile, half))) {
+          const cuts = partsFor(m, n, k, 1, tile);
+          for (const parts of transposeA ? new Set([cuts, 2 * cuts]) : [cuts]) {
+            const ms = await time(
+              backend,
+              () => [product(backend, a, b, transposeA, transposeB, { tile, parts, half })],
+            );
+            report({
+              product: `${name} ${m}x${n}x${k}${half ? " f16" : ""}`,
+              tile: nameOf(tile),
+              parts,
+              gflops: 2 * m * n * k / ms / 1e6,
+              chosen: parts === cuts && nameOf(tile) === nameOf(best),
+            });
+          }
         }
       }
       tf.dispose([a, b]);

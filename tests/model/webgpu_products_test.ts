@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { createRandom } from "../../arc/random.ts";
 import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
 import { product } from "../../model/webgpu/layers.ts";
-import { ROW_TILES, type Tile, TILES } from "../../model/webgpu/tiles.ts";
+import { ROW_TILES, type Tile, TILES } from "../../model/webgpu/product_tiles.ts";
+import { setLayerPrecision } from "../../model/webgpu/precision.ts";
 import { eachBackend } from "../backends.ts";
 import { randomVector } from "../relatives.ts";
 
@@ -75,6 +76,7 @@ onDevice("matMul() broadcasts batches on either side", async () => {
   const outers: Case["outers"][] = [[[3], [3]], [[3], [1]], [[], [3]], [[2, 1], [3]], [[2, 3], [2, 1]]];
   for (const each of outers) await assertProduct({ size: [5, 6, 4], outers: each, transposes: [[false, true]] });
   await assertProduct({ size: [3, 4, 9], outers: [[2, 3], []] });
+  await assertProduct({ size: [3, 4, 1100], outers: [[2], [2]], transposes: [[true, false]] });
 });
 
 const tiles = new Set<Tile>([...Object.values(TILES), ...ROW_TILES.flatMap(({ many, few }) => [many, few])]);
@@ -83,12 +85,33 @@ for (const tile of tiles) {
   onDevice(`a product in tiles of ${name} is right inside and at the edges, in one part and in three`, async () => {
     const backend = tf.backend() as WebGPUBackend;
     const inParts = (parts: number): Case["compute"] => (a, b, transposeA, transposeB) =>
-      tf.engine().makeTensorFromTensorInfo(product(backend, a, b, transposeA, transposeB, tile, parts));
+      tf.engine().makeTensorFromTensorInfo(product(backend, a, b, transposeA, transposeB, { tile, parts }));
     const [m, n] = [tile.rows + 5, tile.columns + 4];
     await assertProduct({ size: [m, n, 20], transposes: [[false, true]], compute: inParts(1) });
     await assertProduct({ size: [m - 1, n, 43], transposes: [[true, false]], compute: inParts(3) });
   });
 }
+
+onDevice("FeedForward in f16 is near that in f32", async () => {
+  assert.ok((tf.backend() as WebGPUBackend).device.features.has("shader-f16"));
+  for (const [T, D, F] of [[37, 100, 40], [5, 516, 7]]) {
+    const inputs = randomTensors({ x: [1, T, D], residual: [1, T, D], gateUp: [2 * F, D], down: [D, F] });
+    const attributes = { epsilon: 1e-5, recorded: true };
+    const expected = run("FeedForward", inputs, attributes);
+    setLayerPrecision("f16");
+    const actual = run("FeedForward", inputs, attributes);
+    setLayerPrecision("f32");
+    for (const [output, tensor] of actual.entries()) {
+      const [values, wanted] = [await tensor.data(), await expected[output].data()];
+      const unit = Math.max(1, ...wanted.map(Math.abs));
+      let largest = 0;
+      for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i] - wanted[i]));
+      assert.ok(largest < 3e-3 * unit, `output ${output} is off by ${largest}`);
+      assert.ok(largest > 1e-6, `output ${output} was rounded at all`);
+    }
+    tf.dispose([inputs, expected, actual]);
+  }
+});
 
 onDevice("matMul() of nothing is empty, and over nothing is zero", async () => {
   assert.deepEqual(tf.matMul(tf.zeros([0, 3]), tf.zeros([3, 2])).shape, [0, 2]);

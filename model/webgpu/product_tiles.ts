@@ -48,29 +48,51 @@ const ENOUGH_GROUPS = 256;
 /** Workgroups of whole rows that do so: each has more threads. */
 const ENOUGH_ROW_GROUPS = 128;
 
-/** Bytes of workgroup memory of a tile: the strips of both operands, a four wider than the tile each. */
-export function tileBytes({ rows, columns, depth }: Tile): number {
-  return 4 * depth * (rows + columns + 8);
+/**
+ * Bytes of workgroup memory of a tile: the strips of both operands, a four wider than the tile each.
+ *
+ * @param half whether they are of f16
+ */
+export function tileBytes({ rows, columns, depth }: Tile, half = false): number {
+  return (half ? 2 : 4) * depth * (rows + columns + 8);
 }
 
-/**
- * The largest tile that still makes enough workgroups; for a result that is small anyway, one that wastes little of it.
- *
- * @param paired whether each thread must own two fours of columns
- */
-export function tileFor(m: number, n: number, batch = 1, paired = false): Tile {
+/** The same for a tile of whole rows: their sums take the place of a strip of f32, but not of f16. */
+export function rowTileBytes(tile: Tile, half = false): number {
+  return tileBytes(tile, half) + (half ? 4 * tile.rows * tile.columns / tile.thread[1] : 0);
+}
+
+/** A tile for f16: as many bytes, twice the depth. */
+function halfTile(tile: Tile): Tile {
+  return { ...tile, depth: 2 * tile.depth };
+}
+
+/** What else a choice of a tile goes by. */
+interface Needs {
+  /** Products side by side; 1 if not given. */
+  batch?: number;
+  /** Whether each thread must own two fours of columns. */
+  halves?: boolean;
+  /** Whether strips are of f16. */
+  half?: boolean;
+}
+
+/** The largest tile that still makes enough workgroups; for a result that is small anyway, one that wastes little of it. */
+export function tileFor(m: number, n: number, { batch = 1, halves = false, half = false }: Needs = {}): Tile {
   const groups = ({ rows, columns }: Tile) => Math.ceil(m / rows) * Math.ceil(n / columns) * batch;
   const fits = ({ rows, columns }: Tile) => rows <= 2 * m && columns <= 2 * n;
-  const all = Object.values<Tile>(TILES).filter(({ thread }) => !paired || thread[1] === 8);
-  return all.find((tile) => fits(tile) && groups(tile) >= ENOUGH_GROUPS) ?? all.findLast(fits) ?? all.at(-1)!;
+  const all = Object.values<Tile>(TILES).filter(({ thread }) => !halves || thread[1] === 8);
+  const tile = all.find((tile) => fits(tile) && groups(tile) >= ENOUGH_GROUPS) ?? all.findLast(fits) ?? all.at(-1)!;
+  return half ? halfTile(tile) : tile;
 }
 
 /** The tile that holds whole rows of n within so many bytes of workgroup memory, if there is one. */
-export function rowTileFor(m: number, n: number, bytes: number): Tile | undefined {
+export function rowTileFor(m: number, n: number, bytes: number, half = false): Tile | undefined {
   const tiles = ROW_TILES.find(({ widest }) => n <= widest);
   if (!tiles) return undefined;
   const tile = m >= ENOUGH_ROW_GROUPS * tiles.many.rows ? tiles.many : tiles.few;
-  return tileBytes(tile) <= bytes ? tile : { ...tile, depth: 4 };
+  const fitting = [...(half ? [halfTile(tile)] : []), tile].find((tile) => rowTileBytes(tile, half) <= bytes);
+  return fitting ?? { ...tile, depth: 4 };
 }
 
 /** Into how many parts the summed axis is cut where the result alone makes too few workgroups. */
