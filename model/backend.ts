@@ -15,7 +15,7 @@ import "./kernels/neighbour_shift.ts";
 import "./kernels/rms_norm.ts";
 import "./kernels/swiglu.ts";
 import "./kernels/token_embedding.ts";
-import { registerWebGpu } from "./webgpu/backend.ts";
+import { largestTensor, registerWebGpu } from "./webgpu/backend.ts";
 
 /** What may be asked for: `auto` takes a real GPU, else the processor; `stock` is unaided tfjs on the processor, for comparison. */
 export type BackendName = "auto" | "webgpu" | "cpu" | "stock";
@@ -26,6 +26,8 @@ export interface Backend {
   name: "webgpu" | "cpu" | "stock";
   /** One line for people: what was chosen and why. */
   description: string;
+  /** Bytes that a tensor may have, where there is such a limit. */
+  largestTensor?: number;
 }
 
 /** Adapters that are processors in disguise. */
@@ -48,7 +50,7 @@ function adapterName({ info }: GPUAdapter): string {
 }
 
 /** tfjs asks for features in a way that some adapters refuse and never for the adapter's own limits; so the device is made here. */
-async function startWebGpu(adapter: GPUAdapter): Promise<void> {
+async function startWebGpu(adapter: GPUAdapter): Promise<GPUDevice> {
   const wanted: GPUFeatureName[] = ["shader-f16", "subgroups" as GPUFeatureName, "timestamp-query"];
   const { limits } = adapter;
   const device = await adapter.requestDevice({
@@ -68,6 +70,7 @@ async function startWebGpu(adapter: GPUAdapter): Promise<void> {
   tf.env().set("WEBGPU_CPU_FORWARD", false);
   await tf.setBackend("webgpu");
   await tf.ready();
+  return device;
 }
 
 /**
@@ -83,11 +86,12 @@ export async function startBackend(name: BackendName = "auto", threads?: number)
     const adapter = await requestAdapter();
     const software = adapter !== undefined && (SOFTWARE.test(adapterName(adapter)) || adapter.info.isFallbackAdapter);
     if (adapter && (name === "webgpu" || !software)) {
-      await startWebGpu(adapter);
+      const device = await startWebGpu(adapter);
       registerCompositions("webgpu");
       return {
         name: "webgpu",
         description: `webgpu: ${adapterName(adapter)}${software ? " (a processor, not a GPU: slow)" : ""}`,
+        largestTensor: largestTensor(device),
       };
     }
     why = adapter ? ` (the only GPU adapter, ${adapterName(adapter)}, is a processor itself)` : " (no GPU found)";
