@@ -19,7 +19,7 @@ import "./kernels/self_attention.ts";
 import "./kernels/sum_of_three.ts";
 import "./kernels/swiglu.ts";
 import "./kernels/token_embedding.ts";
-import { registerWebGpu } from "./webgpu/backend.ts";
+import { largestTensor, registerWebGpu } from "./webgpu/backend.ts";
 import { type Precision, setLayerPrecision } from "./webgpu/precision.ts";
 
 /** What may be asked for: `auto` takes a real GPU, else the processor; `stock` is unaided tfjs on the processor, for comparison. */
@@ -31,6 +31,8 @@ export interface Backend {
   name: "webgpu" | "cpu" | "stock";
   /** One line for people: what was chosen and why. */
   description: string;
+  /** Bytes that a tensor may have, where there is such a limit. */
+  largestTensor?: number;
 }
 
 /** Adapters that are processors in disguise. */
@@ -53,7 +55,7 @@ function adapterName({ info }: GPUAdapter): string {
 }
 
 /** tfjs asks for features in a way that some adapters refuse and never for the adapter's own limits; so the device is made here. */
-async function startWebGpu(adapter: GPUAdapter): Promise<void> {
+async function startWebGpu(adapter: GPUAdapter): Promise<GPUDevice> {
   const wanted: GPUFeatureName[] = ["shader-f16", "subgroups" as GPUFeatureName, "timestamp-query"];
   const { limits } = adapter;
   const device = await adapter.requestDevice({
@@ -73,6 +75,7 @@ async function startWebGpu(adapter: GPUAdapter): Promise<void> {
   tf.env().set("WEBGPU_CPU_FORWARD", false);
   await tf.setBackend("webgpu");
   await tf.ready();
+  return device;
 }
 
 /**
@@ -96,7 +99,7 @@ export async function startBackend(
       if (precision === "f16" && !adapter.features.has("shader-f16")) {
         throw new Error(`Cannot use f16: ${adapterName(adapter)} lacks shader-f16; use f32`);
       }
-      await startWebGpu(adapter);
+      const device = await startWebGpu(adapter);
       registerCompositions("webgpu");
       setLayerPrecision(precision);
       return {
@@ -104,6 +107,7 @@ export async function startBackend(
         description: `webgpu: ${adapterName(adapter)}${precision === "f16" ? ", f16" : ""}${
           software ? " (a processor, not a GPU: slow)" : ""
         }`,
+        largestTensor: largestTensor(device),
       };
     }
     why = adapter ? ` (the only GPU adapter, ${adapterName(adapter)}, is a processor itself)` : " (no GPU found)";

@@ -36,6 +36,8 @@ export interface TrainOptions {
   out: string;
   /** Whether to go on from `out`. */
   resume?: boolean;
+  /** How many parts a batch is worked on in; one if not given. */
+  parts?: number;
   /** Seconds between two savings. */
   saveEvery?: number;
   /** Aborting finishes the step, saves and ends. */
@@ -75,10 +77,10 @@ export function knownTasks(tasks: readonly TrainingTask[], sampler: Sampler): Kn
  * Trains until the steps, the seconds or the signal end it; yields a report a step and saves now and then and at the end.
  *
  * @throws {DivergedError} when the loss is not finite
- * @throws {Error} when there is nothing to train on, or nothing to resume
+ * @throws {Error} when there is nothing to train on, or nothing to resume, or when a device or a file fails on the way
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainReport, Weights> {
-  const { tasks, config, side, out, signal, saveEvery = 60 } = options;
+  const { tasks, config, side, out, signal, parts, saveEvery = 60 } = options;
   const { training } = config;
   const sampler = createSampler(tasks, {
     batchSize: training.batchSize,
@@ -117,7 +119,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
   try {
     while (!done()) {
       const totalSteps = options.steps ?? estimateSteps(state.steps, seconds(), options.seconds!);
-      const report = await trainStep(state, nextBatch(state, sampler, config), config, totalSteps, random);
+      const batch = nextBatch(state, sampler, config);
+      const report = await trainStep(state, batch, config, totalSteps, random, { parts });
       if (!Number.isFinite(report.losses.total)) {
         throw new DivergedError(
           `Training diverged at step ${state.steps}: the loss is ${report.losses.total}; the weights last saved are intact. ` +
@@ -138,6 +141,12 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
     await save();
     finished = true;
     return weights();
+  } catch (cause) {
+    if (cause instanceof DivergedError) throw cause;
+    const { message } = cause as Error;
+    throw new Error(`Training stopped at step ${state.steps}: ${message}; the weights last saved are intact`, {
+      cause,
+    });
   } finally {
     if (!finished) disposeTrainingState(state);
   }

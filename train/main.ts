@@ -19,6 +19,7 @@ import { choiceOption, numberOption, parseArguments, runCommand, stopSignal, Usa
 import { type Config, type ConfigOverrides, makeConfig, recipes } from "./config.ts";
 import { guessKnown, recognise } from "./known.ts";
 import { train, type TrainReport } from "./loop.ts";
+import { countParts, partSize } from "./micro_batches.ts";
 
 const HELP =
   `Trains a network on ARC tasks and writes a weights file that \`deno task serve\` and \`deno task solve\` use.
@@ -171,11 +172,15 @@ async function run(args: string[]): Promise<number> {
   console.log(backend.description);
   let config: Config = makeConfig(preset, side, { seed, ...overrides });
   if (resume) ({ config } = await loadState(out));
+  const { batchSize } = config.training;
+  const parts = countParts(config.model, batchSize, backend.largestTensor);
   console.log(
     `training ${resume ? "(resumed) " : ""}on ${describe(tasks)}; ${preset}: ${
       countParameters(config.model).toLocaleString("en")
     } ` +
-      `parameters, canvas ${side}x${side}, batch ${config.training.batchSize}, seed ${config.seed}`,
+      `parameters, canvas ${side}x${side}, batch ${batchSize}${
+        parts > 1 ? ` in ${parts} parts of ${partSize(batchSize, parts)}` : ""
+      }, seed ${config.seed}`,
   );
 
   using stop = stopSignal();
@@ -190,12 +195,17 @@ async function run(args: string[]): Promise<number> {
   const seconds = minutes && minutes * 60;
   const display = new Display(steps ? "steps" : "seconds", steps ?? seconds!);
   try {
-    const run = train({ tasks, config, side, steps, seconds, out, resume, signal: stop.signal });
+    const run = train({ tasks, config, side, steps, seconds, out, resume, parts, signal: stop.signal });
+    const started = performance.now();
     let next = await run.next();
+    if (backend.name === "webgpu") {
+      const waited = (performance.now() - started) / 1000;
+      console.log(`${process.stdout.isTTY ? "\n" : ""}first step after ${waited.toFixed(1)} s (shaders compiled)`);
+    }
     while (!next.done) {
       const report = next.value;
       await line(report);
-      display.show(report, config.training.batchSize);
+      display.show(report, batchSize);
       if (evalEvery && report.step % evalEvery === 0) {
         const interim = scoreLines(await evaluate(report.weights(), testable, seed));
         await line({ step: report.step, score: interim });

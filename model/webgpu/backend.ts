@@ -12,6 +12,11 @@ import { layerKernels, replacements } from "./layers.ts";
 import { rowKernels } from "./rows.ts";
 import { updateKernels } from "./update.ts";
 
+/** Bytes that a tensor on the device may have. */
+export function largestTensor({ limits }: GPUDevice): number {
+  return Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+}
+
 /** A backend that refuses to hand out numbers after its device has failed: what fails on a device otherwise reads as zeros. */
 class CheckedBackend extends WebGPUBackend {
   #fault?: string;
@@ -19,17 +24,36 @@ class CheckedBackend extends WebGPUBackend {
   constructor(device: GPUDevice, info: GPUAdapterInfo) {
     super(device, info);
     device.addEventListener("uncapturederror", (event) => {
-      this.#fault ??= (event as GPUUncapturedErrorEvent).error.message;
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.#fault ??= error instanceof GPUOutOfMemoryError
+        ? `out of memory (${error.message}); use a smaller batch`
+        : error.message;
     });
-    device.lost.then(({ message, reason }) => {
-      if (reason !== "destroyed") this.#fault ??= `the device was lost: ${message}`;
-    });
+    // It is behind whatever else went wrong.
+    device.lost.then(({ message, reason }) => this.#fault = `device lost (${reason}): ${message}`);
+  }
+
+  override uploadToGPU(dataId: object): void {
+    const { shape, dtype } = this.tensorMap.get(dataId);
+    const [bytes, most] = [4 * tf.util.sizeFromShape(shape), largestTensor(this.device)];
+    if (bytes > most) {
+      throw new Error(
+        `Cannot hold a tensor ${dtype}[${shape}] of ${bytes} bytes on the GPU: its buffers have at most ${most}; use a smaller batch`,
+      );
+    }
+    super.uploadToGPU(dataId);
   }
 
   override async read(dataId: object): Promise<tf.backend_util.BackendValues> {
-    const values = await super.read(dataId);
-    if (this.#fault !== undefined) throw new Error(`WebGPU failed: ${this.#fault}`);
-    return values;
+    const values = await super.read(dataId).catch((error) => {
+      this.#fault ??= error.message;
+    });
+    if (this.#fault !== undefined) {
+      // A lost device tells so a little later than the operations that it fails.
+      await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+      throw new Error(`WebGPU failed: ${this.#fault}`);
+    }
+    return values!;
   }
 }
 

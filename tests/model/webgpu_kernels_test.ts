@@ -5,6 +5,7 @@ import { createRandom } from "../../arc/random.ts";
 import { attention } from "../../model/kernels/attention.ts";
 import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
 import { eachBackend } from "../backends.ts";
+import { outputOf } from "../script.ts";
 
 /** Normal numbers, `whole` ones below a bound, or `positive` ones. */
 type Filling = { normal: number[] } | { whole: number[]; from: number; to: number } | { positive: number[] };
@@ -196,22 +197,6 @@ onDevice(
       (error) => console.log(error.message),
     );
     Deno.exit(0);`;
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--allow-all",
-        "--no-check",
-        `--config=${new URL("../../deno.json", import.meta.url).pathname}`,
-        "-",
-      ],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(script));
-    await writer.close();
-    const { stdout } = await child.output();
-    assert.match(new TextDecoder().decode(stdout), /^WebGPU failed: .*from/s);
+    assert.match(await outputOf(script), /^WebGPU failed: .*from/s);
   },
 );
