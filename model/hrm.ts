@@ -8,9 +8,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { type ModelConfig, segmentCalls } from "./config.ts";
 import { attention, type Rotary } from "./kernels/attention.ts";
+import { feedForward } from "./kernels/feed_forward.ts";
+import { linear } from "./kernels/linear.ts";
 import { neighbourShift } from "./kernels/neighbour_shift.ts";
 import { rmsNorm } from "./kernels/rms_norm.ts";
-import { swiGlu } from "./kernels/swiglu.ts";
+import { selfAttention } from "./kernels/self_attention.ts";
+import { sumOfThree } from "./kernels/sum_of_three.ts";
 import { tokenEmbedding } from "./kernels/token_embedding.ts";
 import type { Network, Parameters } from "./parameters.ts";
 
@@ -46,13 +49,6 @@ export interface Embedded {
   rotary: Rotary;
   /** The side of the canvas. */
   side: number;
-}
-
-/** y = x Wᵀ over the last axis; W f32[out, in] */
-export function linear(x: tf.Tensor, W: tf.Tensor): tf.Tensor {
-  const into = x.shape[x.rank - 1]!;
-  const flat = tf.matMul(tf.reshape(x, [-1, into]), W as tf.Tensor2D, false, true);
-  return tf.reshape(flat, [...x.shape.slice(0, -1), W.shape[0]!]);
 }
 
 /**
@@ -130,33 +126,30 @@ function block(
   firstOnly = false,
 ): tf.Tensor {
   const weight = (part: string) => parameters[`${name}.${part}`];
-  const mlp = (u: tf.Tensor, prefix: string) =>
-    linear(swiGlu(linear(u, weight(`${prefix}gate_up`))), weight(`${prefix}down`));
-  if (config.mixer === "attention") {
-    let mixed = attention(linear(h, weight("qkv")), embedded.rotary, config.heads);
-    // Neighbours of the first position are needed where they are mixed in below.
-    if (firstOnly && !config.neighbourShift) [h, mixed] = [firstPosition(h), firstPosition(mixed)];
-    h = rmsNorm(h, linear(mixed, weight("o")), config.epsilon);
-  } else {
+  const { epsilon, heads } = config;
+  if (config.mixer === "tokens") {
     // The norm runs over the sequence here: the official code normalises before it transposes back.
     const turned = tf.transpose(h, [0, 2, 1]);
-    h = tf.transpose(rmsNorm(turned, mlp(turned, "mixer."), config.epsilon), [0, 2, 1]);
-  }
+    const mixed = feedForward(turned, turned, weight("mixer.gate_up"), weight("mixer.down"), epsilon);
+    h = tf.transpose(mixed, [0, 2, 1]);
+  } else if (firstOnly && !config.neighbourShift) {
+    // Neighbours of the first position are needed where they are mixed in below.
+    const mixed = attention(linear(h, weight("qkv")), embedded.rotary, heads);
+    h = rmsNorm(firstPosition(h), linear(firstPosition(mixed), weight("o")), epsilon);
+  } else h = selfAttention(h, weight("qkv"), weight("o"), embedded.rotary, heads, epsilon);
   const u = config.neighbourShift ? neighbourShift(h, embedded.side, config.prefix) : h;
-  return rmsNorm(h, mlp(u, ""), config.epsilon);
+  return feedForward(u, h, weight("gate_up"), weight("down"), epsilon);
 }
 
-/** One call of a network: the blocks on z plus what is injected. */
+/** One call of a network: its blocks on h. */
 function level(
-  z: tf.Tensor,
-  injections: tf.Tensor[],
+  h: tf.Tensor,
   parameters: Parameters,
   name: "H" | "L",
   config: ModelConfig,
   embedded: Embedded,
   firstOnly = false,
 ): tf.Tensor {
-  let h = injections.reduce((sum, injection) => tf.add(sum, injection), z);
   const network = config.shared ? "L" : name;
   const layers = network === "L" ? config.lLayers : config.hLayers;
   for (let i = 0; i < layers; i++) {
@@ -178,8 +171,8 @@ export function call(
   embedded: Embedded,
   firstOnly = false,
 ): State {
-  if (name === "L") return { zH, zL: level(zL!, [tf.add(zH, embedded.x)], parameters, "L", config, embedded) };
-  return { zH: level(zH, [zL ?? embedded.x], parameters, "H", config, embedded, firstOnly), zL };
+  if (name === "L") return { zH, zL: level(sumOfThree(zL!, zH, embedded.x), parameters, "L", config, embedded) };
+  return { zH: level(tf.add(zH, zL ?? embedded.x), parameters, "H", config, embedded, firstOnly), zL };
 }
 
 /** The calls of a segment that carry no gradient. Returns fresh tensors. */

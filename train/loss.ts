@@ -4,6 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { binaryCrossEntropy } from "../model/kernels/binary_cross_entropy.ts";
 import { correctTokens } from "../model/kernels/correct_tokens.ts";
 import { crossEntropy, type Likelihood } from "../model/kernels/cross_entropy.ts";
 
@@ -29,11 +30,6 @@ export interface Losses {
   continue?: tf.Tensor;
   /** 1 for right tokens and tokens not checked, f32[B, S]. */
   correct: tf.Tensor;
-}
-
-/** Σ binary cross-entropy of logits: max(x, 0) - x·target + log(1 + e^-|x|) */
-export function binaryCrossEntropy(logits: tf.Tensor, target: tf.Tensor): tf.Tensor {
-  return tf.sum(tf.add(tf.sub(tf.relu(logits), tf.mul(logits, target)), tf.log1p(tf.exp(tf.neg(tf.abs(logits))))));
 }
 
 /**

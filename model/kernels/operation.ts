@@ -55,6 +55,26 @@ export function run(name: string, inputs: Inputs, attributes: Attributes = {}): 
   return Array.isArray(outputs) ? outputs : [outputs];
 }
 
+/**
+ * Runs `forward` as if it were one operation: nothing inside it is recorded, and its gradient is `backward`. Unlike the outputs of an operation,
+ * what it saves needs no gradient of its own.
+ *
+ * @param inputs what gradients are made for
+ * @param forward the value and what `backward` takes
+ * @param backward the gradients of the inputs, in order
+ */
+export function differentiable(
+  inputs: tf.Tensor[],
+  forward: () => { value: tf.Tensor; saved: tf.Tensor[] },
+  backward: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[],
+): tf.Tensor {
+  return tf.customGrad((...given) => {
+    const { value, saved } = forward();
+    (given.at(-1) as unknown as tf.GradSaveFunc)(saved);
+    return { value, gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => backward(dy, saved) };
+  })(...inputs);
+}
+
 /** Whether tfjs is writing operations down for a gradient. */
 export function recording(): boolean {
   const { gradientDepth, kernelDepth } = tf.engine().state;

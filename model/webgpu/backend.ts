@@ -1,5 +1,5 @@
 /**
- * tfjs' WebGPU backend with this project's operations: a WGSL kernel for each, and errors that are heard. Matrix products are tfjs' own.
+ * tfjs' WebGPU backend with this project's operations and matrix products: a WGSL kernel for each, and errors that are heard.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { attentionKernels } from "./attention.ts";
 import { elementKernels } from "./elements.ts";
 import type { Kernel } from "./kernel.ts";
+import { layerKernels, replacements } from "./layers.ts";
 import { rowKernels } from "./rows.ts";
 
 /** A backend that refuses to hand out numbers after its device has failed: what fails on a device otherwise reads as zeros. */
@@ -32,7 +33,15 @@ class CheckedBackend extends WebGPUBackend {
 }
 
 /** The kernel of each operation that has one. */
-export const shaders: Record<string, Kernel> = { ...elementKernels, ...rowKernels, ...attentionKernels };
+export const shaders: Record<string, Kernel> = {
+  ...elementKernels,
+  ...rowKernels,
+  ...attentionKernels,
+  ...layerKernels,
+};
+
+/** tfjs' own kernels of what is replaced here. */
+export const stockKernels: tf.KernelConfig[] = [];
 
 /** Makes `device` the backend `webgpu`, with all kernels. */
 export function registerWebGpu(device: GPUDevice, info: GPUAdapterInfo): void {
@@ -46,5 +55,12 @@ export function registerWebGpu(device: GPUDevice, info: GPUAdapterInfo): void {
       kernelFunc: ({ inputs, attrs, backend }) =>
         kernel(backend as WebGPUBackend, inputs as Record<string, tf.TensorInfo>, attrs ?? {}),
     });
+  }
+  if (stockKernels.length) return;
+  for (const [kernelName, replace] of Object.entries(replacements)) {
+    const stock = tf.getKernel(kernelName, "webgpu");
+    stockKernels.push(stock);
+    tf.unregisterKernel(kernelName, "webgpu");
+    tf.registerKernel({ ...stock, kernelFunc: replace(stock.kernelFunc) });
   }
 }

@@ -30,6 +30,8 @@ export interface Shader {
    * `GROUPS_X` is the first of the dispatch's dimensions.
    */
   code: string;
+  /** Names of tensors bound as `array<vec4<f32>>` instead; their sizes must be multiples of four. */
+  fours?: string[];
   /** Workgroups in all. */
   groups: number;
   /** Numbers that change from call to call. */
@@ -58,7 +60,7 @@ export function output(backend: WebGPUBackend, shape: number[]): tf.TensorInfo {
  */
 export function dispatch(
   backend: WebGPUBackend,
-  { code, groups, uniforms }: Shader,
+  { code, groups, uniforms, fours = [] }: Shader,
   inputs: Record<string, tf.TensorInfo>,
   outputs: Record<string, tf.TensorInfo>,
 ): void {
@@ -70,7 +72,7 @@ export function dispatch(
   const readOnly = Object.keys(inputs).length;
   const declarations = tensors.map(([name, tensor], i) =>
     `@group(0) @binding(${i}) var<storage, ${i < readOnly ? "read" : "read_write"}> ${name}: array<${
-      elementOf(tensor)
+      fours.includes(name) ? "vec4<f32>" : elementOf(tensor)
     }>;`
   );
   const uniformVectors = uniforms && Math.ceil(uniforms.length / 4);

@@ -112,6 +112,12 @@ var<private> COLUMNS: array<i32, 8> = array<i32, 8>(${list(1)});`;
     return [p, m, v];
   },
 
+  SumOfThree(backend, { a, b, c }) {
+    const y = output(backend, a.shape);
+    dispatch(backend, elementwise(sizeOf(y), "y[index] = a[index] + (b[index] + c[index]);"), { a, b, c }, { y });
+    return [y];
+  },
+
   MovingAverage(backend, { average, parameter }, { decay }) {
     const y = output(backend, average.shape);
     const body = "y[index] = average[index] * uniforms[0].x + parameter[index] * uniforms[0].y;";

@@ -123,6 +123,25 @@ export const rowKernels: Record<string, Kernel> = {
     return [dx];
   },
 
+  BinaryCrossEntropy(backend, { logits, target }) {
+    const loss = output(backend, []);
+    const shader = rowwise(1, sizeOf(logits), {
+      term: "max(logits[at], 0.0) - logits[at] * wanted[at] + log(1.0 + exp(-abs(logits[at])))",
+      scale: "sum",
+      store: "",
+      once: "loss[0] = sum;",
+    });
+    dispatch(backend, shader, { logits, wanted: target }, { loss });
+    return [loss];
+  },
+
+  BinaryCrossEntropyGradient(backend, { dy, logits, target }) {
+    const dx = output(backend, logits.shape);
+    const body = "dx[index] = dy[0] * (1.0 / (1.0 + exp(-logits[index])) - wanted[index]);";
+    dispatch(backend, elementwise(sizeOf(dx), body), { dy, logits, wanted: target }, { dx });
+    return [dx];
+  },
+
   CorrectTokens(backend, { logits, labels }) {
     const [R, V] = logits.shape;
     const correct = output(backend, [R]);

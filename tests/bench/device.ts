@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { registerCompositions } from "../../model/kernels/operation.ts";
-import { shaders } from "../../model/webgpu/backend.ts";
+import { shaders, stockKernels } from "../../model/webgpu/backend.ts";
 import type { Config } from "../../train/config.ts";
 import { startTraining } from "./step.ts";
 
@@ -56,12 +56,13 @@ export async function countStep(config: Config): Promise<StepCounts> {
   return counts;
 }
 
-/** Runs `f` with the compositions of stock operations in place of this project's shaders. */
+/** Runs `f` with stock operations and the compositions of them in place of this project's shaders. */
 export async function withoutShaders<T>(f: () => Promise<T>): Promise<T> {
-  const names = Object.keys(shaders);
+  const names = [...Object.keys(shaders), ...stockKernels.map(({ kernelName }) => kernelName)];
   const own = names.map((name) => tf.getKernel(name, "webgpu"));
   const remove = () => names.forEach((name) => tf.unregisterKernel(name, "webgpu"));
   remove();
+  stockKernels.forEach(tf.registerKernel);
   registerCompositions("webgpu");
   try {
     return await f();

@@ -1,18 +1,8 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { createRandom } from "../../arc/random.ts";
-import {
-  answer,
-  call,
-  embed,
-  haltValues,
-  initialState,
-  linear,
-  rotary,
-  settle,
-  type State,
-  step,
-} from "../../model/hrm.ts";
+import { answer, call, embed, haltValues, initialState, rotary, settle, type State, step } from "../../model/hrm.ts";
+import { linear } from "../../model/kernels/linear.ts";
 import { withoutGradient } from "../../model/kernels/operation.ts";
 import { eachBackend } from "../backends.ts";
 import * as oracle from "../oracle.ts";

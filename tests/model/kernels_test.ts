@@ -5,9 +5,12 @@ import { adamUpdate, movingAverage } from "../../model/kernels/adam.ts";
 import { attention } from "../../model/kernels/attention.ts";
 import { correctTokens } from "../../model/kernels/correct_tokens.ts";
 import { crossEntropy } from "../../model/kernels/cross_entropy.ts";
+import { feedForward } from "../../model/kernels/feed_forward.ts";
 import { neighbourShift } from "../../model/kernels/neighbour_shift.ts";
 import { compose, recording, run, withoutGradient } from "../../model/kernels/operation.ts";
 import { rmsNorm } from "../../model/kernels/rms_norm.ts";
+import { selfAttention } from "../../model/kernels/self_attention.ts";
+import { sumOfThree } from "../../model/kernels/sum_of_three.ts";
 import { swiGlu } from "../../model/kernels/swiglu.ts";
 import { tokenEmbedding } from "../../model/kernels/token_embedding.ts";
 import { eachBackend } from "../backends.ts";
@@ -73,6 +76,89 @@ eachBackend("swiGlu() gates the second half by silu of the first", async () => {
   const x = randomMatrix(3 * 5, 14, createRandom(4));
   x[0] = x[0].map((value) => Math.fround(10 * value));
   await assertOperation(swiGlu, (x) => x.map(oracle.swiGlu), x, [3, 5, 14]);
+});
+
+/** Rows that go through a layer without bias. */
+function through(rows: oracle.Matrix, W: oracle.Matrix): oracle.Matrix {
+  return rows.map((row) => oracle.linear(row, W));
+}
+
+/** The norm of sums of rows. */
+function normOfSums(a: oracle.Matrix, b: oracle.Matrix): oracle.Matrix {
+  return a.map((row, i) => oracle.rmsNorm(row.map((value, j) => value + b[i][j]), 1e-5));
+}
+
+eachBackend("feedForward() is the norm of its residual and a gated layer, by each of its inputs", async () => {
+  const [D, F] = [6, 5];
+  const random = createRandom(21);
+  const [x, other, gateUp, down] = [[6, D], [6, D], [2 * F, D], [D, F]].map(([rows, width]) =>
+    randomMatrix(rows, width, random)
+  );
+  const tensor = (matrix: oracle.Matrix) => tf.tensor2d(matrix);
+  const [residual, wide, narrow, rows] = [
+    tf.tensor(other.flat(), [2, 3, D]),
+    ...[gateUp, down].map(tensor),
+    tf.tensor(x.flat(), [2, 3, D]),
+  ];
+  const byOracle = (x: oracle.Matrix, residual: oracle.Matrix, gateUp: oracle.Matrix, down: oracle.Matrix) =>
+    normOfSums(residual, through(through(x, gateUp).map(oracle.swiGlu), down));
+  const shape = [2, 3, D];
+  await assertOperation((x) => feedForward(x, x, wide, narrow, 1e-5), (x) => byOracle(x, x, gateUp, down), x, shape);
+  await assertOperation(
+    (x) => feedForward(x, residual, wide, narrow, 1e-5),
+    (x) => byOracle(x, other, gateUp, down),
+    x,
+    shape,
+  );
+  await assertOperation(
+    (r) => feedForward(rows, r, wide, narrow, 1e-5),
+    (r) => byOracle(x, r, gateUp, down),
+    other,
+    shape,
+  );
+  await assertOperation(
+    (W) => feedForward(rows, rows, W, narrow, 1e-5),
+    (W) => byOracle(x, x, W, down),
+    gateUp,
+    [2 * F, D],
+  );
+  await assertOperation((W) => feedForward(rows, rows, wide, W, 1e-5), (W) => byOracle(x, x, gateUp, W), down, [D, F]);
+  tf.dispose([residual, wide, narrow, rows]);
+});
+
+eachBackend(
+  "selfAttention() is the norm of its input and attention between layers, by each of its inputs",
+  async () => {
+    const [T, D, heads, K] = [3, 6, 2, 4];
+    const random = createRandom(22);
+    const [x, qkv, o] = [[2 * T, D], [3 * heads * K, D], [D, heads * K]].map(([rows, width]) =>
+      randomMatrix(rows, width, random)
+    );
+    const turns = randomMatrix(T, K / 2, random);
+    const table = (f: (angle: number) => number) => tf.tensor2d(turns.map((row) => [...row, ...row].map(f)));
+    const rotary = { cos: table(Math.cos), sin: table(Math.sin) };
+    const [rows, first, last] = [tf.tensor(x.flat(), [2, T, D]), tf.tensor2d(qkv), tf.tensor2d(o)];
+    const byOracle = (x: oracle.Matrix, qkv: oracle.Matrix, o: oracle.Matrix) => {
+      const mixed = batches(through(x, qkv), T).flatMap((sample) => oracle.attention(sample, turns, heads));
+      return normOfSums(x, through(mixed, o));
+    };
+    const own = (x: tf.Tensor, qkv: tf.Tensor, o: tf.Tensor) => selfAttention(x, qkv, o, rotary, heads, 1e-5);
+    await assertOperation((x) => own(x, first, last), (x) => byOracle(x, qkv, o), x, [2, T, D]);
+    await assertOperation((W) => own(rows, W, last), (W) => byOracle(x, W, o), qkv, [3 * heads * K, D]);
+    await assertOperation((W) => own(rows, first, W), (W) => byOracle(x, qkv, W), o, [D, heads * K]);
+    tf.dispose([rows, first, last, rotary.cos, rotary.sin]);
+  },
+);
+
+eachBackend("sumOfThree() adds, and gives each of three its gradient, even to one tensor thrice", async () => {
+  const x = randomMatrix(3, 5, createRandom(23));
+  const [b, c] = [tf.ones([3, 5]), tf.fill([3, 5], 2)];
+  const more = (by: number) => (x: oracle.Matrix) => x.map((row) => row.map((value) => value + by));
+  await assertOperation((x) => sumOfThree(x, b, c), more(3), x, [3, 5]);
+  await assertOperation((x) => sumOfThree(b, x, c), more(3), x, [3, 5]);
+  await assertOperation((x) => sumOfThree(b, c, x), more(3), x, [3, 5]);
+  await assertOperation((x) => sumOfThree(x, x, x), (x) => x.map((row) => row.map((v) => 3 * v)), x, [3, 5]);
+  tf.dispose([b, c]);
 });
 
 for (const [T, heads, K] of [[5, 3, 4], [1, 1, 2], [37, 2, 6]]) {

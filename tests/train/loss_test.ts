@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { createRandom } from "../../arc/random.ts";
-import { binaryCrossEntropy, segmentLoss, type Targets } from "../../train/loss.ts";
+import { binaryCrossEntropy } from "../../model/kernels/binary_cross_entropy.ts";
+import { segmentLoss, type Targets } from "../../train/loss.ts";
 import { eachBackend } from "../backends.ts";
 import * as oracle from "../oracle.ts";
 import { assertTensor, randomVector, rowsOf } from "../relatives.ts";

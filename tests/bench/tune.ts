@@ -1,0 +1,144 @@
+/**
+ * Times the products of the official network's training step in every tile, for the table in model/webgpu/tiles.ts.
+ *
+ *     deno task tune                     a table of GFLOP/s, the table's own choice marked
+ *     deno task tune --rows 901          of a batch of one
+ *     deno task tune --out tiles.json    the same numbers as a file, too
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { startBackend } from "../../model/backend.ts";
+import { normalisedLayer, product } from "../../model/webgpu/layers.ts";
+import { threadsOf } from "../../model/webgpu/product.ts";
+import { partsFor, rowTileFor, type Tile, tileBytes, tileFor } from "../../model/webgpu/tiles.ts";
+import { numberOption, parseArguments, runCommand } from "../../train/command_line.ts";
+
+const HELP = `Times the matrix products of the official network on the GPU, in every tile.
+
+Usage: deno task tune [--rows N] [--out FILE]
+
+  --rows N    positions in a batch. Default: 28832, a batch of 32
+  --out FILE  write the numbers as JSON, too
+  --help      this text`;
+
+const square = (depth: number): Tile[] =>
+  [[128, 128], [128, 64], [64, 128], [64, 64]].map(([rows, columns]) => ({ rows, columns, depth, thread: [8, 8] }));
+
+/** Tiles of products. */
+const TILES: Tile[] = [
+  ...square(8),
+  ...square(16),
+  { rows: 256, columns: 128, depth: 8, thread: [16, 8] },
+  { rows: 128, columns: 128, depth: 8, thread: [8, 4] },
+  { rows: 64, columns: 64, depth: 16, thread: [4, 4] },
+];
+
+/** Tiles of whole rows; `null`, a product and a norm. */
+const ROW_TILES: (Tile | null)[] = [
+  null,
+  ...[4, 8, 16].map((depth): Tile => ({ rows: 32, columns: 512, depth, thread: [8, 8] })),
+  ...[4, 8].map((depth): Tile => ({ rows: 16, columns: 512, depth, thread: [4, 8] })),
+];
+
+/** One time. */
+interface Timing {
+  product: string;
+  tile: string;
+  parts: number;
+  gflops: number;
+  /** Whether the table chooses this. */
+  chosen: boolean;
+}
+
+const nameOf = (tile: Tile | null) =>
+  tile ? `${tile.rows}x${tile.columns}x${tile.depth}, ${tile.thread.join("x")}` : "product, then norm";
+
+/** A matrix of random columns: a number a cell would take the host longer than all the products. */
+function matrix(rows: number, columns: number): tf.Tensor {
+  return tf.tidy(() => tf.tile(tf.randomUniform([1, columns], -1, 1), [rows, 1]));
+}
+
+/** Milliseconds of one call, from several queued together for about a tenth of a second. */
+async function time(backend: WebGPUBackend, compute: () => tf.TensorInfo[]): Promise<number> {
+  const queued = async (calls: number) => {
+    const start = performance.now();
+    for (let i = 1; i < calls; i++) compute().forEach(({ dataId }) => backend.disposeData(dataId));
+    const last = compute().map((info) => tf.engine().makeTensorFromTensorInfo(info));
+    // A reading waits for all work before it; Deno's queue.onSubmittedWorkDone() does not.
+    const corner = tf.slice(last[0], last[0].shape.map(() => 0), last[0].shape.map(() => 1));
+    await corner.data();
+    tf.dispose([corner, ...last]);
+    return (performance.now() - start) / calls;
+  };
+  await queued(1);
+  return await queued(Math.max(3, Math.min(50, Math.ceil(100 / await queued(1)))));
+}
+
+async function tune(args: string[]): Promise<void> {
+  const given = parseArguments(args, ["rows", "out"]);
+  const rows = numberOption(given, "rows", { min: 1, whole: true }) ?? 28832;
+  console.log((await startBackend("webgpu")).description);
+  const backend = tf.backend() as WebGPUBackend;
+  const limits = backend.device.limits;
+  const runs = (tile: Tile) =>
+    tileBytes(tile) <= limits.maxComputeWorkgroupStorageSize &&
+    threadsOf(tile) <= limits.maxComputeInvocationsPerWorkgroup;
+  const timings: Timing[] = [];
+  const report = (timing: Timing) => {
+    timings.push(timing);
+    const { product, tile, parts, gflops, chosen } = timing;
+    console.log(
+      `${product.padEnd(26)} ${tile.padEnd(20)} ${String(parts).padStart(2)} ${gflops.toFixed(0).padStart(8)} GFLOP/s${
+        chosen ? "  <" : ""
+      }`,
+    );
+  };
+  const layers: [number, number][] = [[1536, 512], [512, 512], [3072, 512], [512, 1536]];
+  for (const [out, into] of layers) {
+    const sizes: [string, number, number, number, boolean, boolean][] = [
+      ["x Wᵀ", rows, out, into, false, true],
+      ["dy W", rows, into, out, false, false],
+      ["dyᵀ x", out, into, rows, true, false],
+    ];
+    for (const [name, m, n, k, transposeA, transposeB] of sizes) {
+      const a = transposeA ? matrix(k, m) : matrix(m, k);
+      const b = transposeB ? matrix(n, k) : matrix(k, n);
+      for (const tile of TILES.filter(runs)) {
+        const [best, cuts] = [tileFor(m, n), partsFor(m, n, k, 1, tile)];
+        for (const parts of transposeA ? new Set([cuts, 2 * cuts]) : [cuts]) {
+          const ms = await time(backend, () => [product(backend, a, b, transposeA, transposeB, tile, parts)]);
+          const chosen = parts === cuts && nameOf(tile) === nameOf(best);
+          report({
+            product: `${name} ${m}x${n}x${k}`,
+            tile: nameOf(tile),
+            parts,
+            gflops: 2 * m * n * k / ms / 1e6,
+            chosen,
+          });
+        }
+      }
+      tf.dispose([a, b]);
+    }
+  }
+  for (const k of [512, 1536]) {
+    const [x, W, residual] = [matrix(rows, k), matrix(512, k), matrix(rows, 512)];
+    const best = rowTileFor(rows, 512, limits.maxComputeWorkgroupStorageSize);
+    for (const tile of ROW_TILES.filter((tile) => !tile || runs(tile))) {
+      const ms = await time(backend, () => normalisedLayer(backend, x, W, residual, 1e-5, tile));
+      const chosen = nameOf(tile) === nameOf(best ?? null);
+      report({
+        product: `rms(r + x Wᵀ) ${rows}x512x${k}`,
+        tile: nameOf(tile),
+        parts: 1,
+        gflops: rows * 1024 * k / ms / 1e6,
+        chosen,
+      });
+    }
+    tf.dispose([x, W, residual]);
+  }
+  if (given.values.out) await Deno.writeTextFile(given.values.out, JSON.stringify({ rows, timings }, null, 2) + "\n");
+}
+
+if (import.meta.main) Deno.exit(await runCommand(HELP, Deno.args, tune));
