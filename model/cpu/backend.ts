@@ -9,6 +9,7 @@ import { environment, findBlas } from "./blas.ts";
 import { Heap } from "./heap.ts";
 import { arithmeticKernels } from "./kernels/arithmetic.ts";
 import { Cpu, type Infos } from "./kernels/kernel.ts";
+import { layerKernels } from "./kernels/layers.ts";
 import { networkKernels } from "./kernels/network.ts";
 import { productKernels } from "./kernels/product.ts";
 import { rearrangeKernels } from "./kernels/rearrange.ts";
@@ -56,7 +57,9 @@ export function startCpu(wanted?: number): CpuReport {
   const cpu = new Cpu(createTensorHeap(heap), heap, threads);
   tf.registerBackend(CPU_BACKEND, () => cpu.tensors, 1);
   tf.copyRegisteredKernels("cpu", CPU_BACKEND);
-  const kernels = [networkKernels, productKernels, arithmeticKernels, rearrangeKernels].map((make) => make(cpu));
+  const kernels = [networkKernels, layerKernels, productKernels, arithmeticKernels, rearrangeKernels].map((make) =>
+    make(cpu)
+  );
   for (const [kernelName, kernel] of kernels.flatMap((own) => Object.entries(own))) {
     if (tf.getKernel(kernelName, CPU_BACKEND)) tf.unregisterKernel(kernelName, CPU_BACKEND);
     tf.registerKernel({

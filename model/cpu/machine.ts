@@ -78,7 +78,7 @@ export function createMachine(
 }
 
 /** The part [from, to) of a task; its arguments are those that the kernel's caller gave. */
-export type Task = (machine: Machine, values: Float64Array, from: number, to: number) => void;
+export type Task = (machine: Machine, values: ArrayLike<number> & Iterable<number>, from: number, to: number) => void;
 
 const FLOAT = 4;
 
@@ -103,6 +103,11 @@ function attentionAreas(scratch: number, length: number, width: number) {
     scores,
     slopes: scores + Math.min(TILE, length) * length * FLOAT,
   };
+}
+
+/** Addresses of the row `from` of matrices, given their width. */
+function rowsFrom(from: number): (matrix: number, width: number) => number {
+  return (matrix, width) => matrix + from * width * FLOAT;
 }
 
 /** Tasks by name. `from` and `to` count rows of the output unless a line says otherwise. */
@@ -246,6 +251,65 @@ export const tasks = {
       kernels.rotate(area.dq, K, dqkv + ofQ, wide, cos, sin, T, K, scale, -1);
       kernels.rotate(area.dk, K, dqkv + ofK, wide, cos, sin, T, K, Math.LN2, -1);
     }
+  },
+  /** A range of rows through SwiGLU between its two layers, residual and norm: what a thread makes it also uses. */
+  feedForward(
+    { kernels, gemm },
+    [x, residual, gateUp, down, both, inner, y, inverse, D, F, epsilon],
+    from,
+    to,
+  ) {
+    const [rows, own] = [to - from, rowsFrom(from)];
+    gemm(false, true, rows, 2 * F, D, 1, own(x, D), D, gateUp, D, 0, own(both, 2 * F), 2 * F);
+    kernels.swiGlu(both, inner, F, from, to);
+    gemm(false, true, rows, D, F, 1, own(inner, F), F, down, F, 0, own(y, D), D);
+    kernels.rmsNorm(residual, y, y, inverse, D, epsilon, from, to);
+  },
+  /** A range of rows; the layers' own gradients are products over all rows. */
+  feedForwardGradient(
+    { kernels, gemm },
+    [dy, y, inverse, gateUp, down, both, dSum, dInner, dBoth, dx, D, F, one],
+    from,
+    to,
+  ) {
+    const [rows, own] = [to - from, rowsFrom(from)];
+    kernels.rmsNormGradient(dy, y, inverse, dSum, D, from, to);
+    gemm(false, false, rows, F, D, 1, own(dSum, D), D, down, F, 0, own(dInner, F), F);
+    kernels.swiGluGradient(dInner, both, dBoth, F, from, to);
+    if (one) kernels.copyRows(dSum, D, dx, D, D, from, to);
+    gemm(false, false, rows, D, 2 * F, 1, own(dBoth, 2 * F), 2 * F, gateUp, D, one, own(dx, D), D);
+  },
+  /** A range of samples through attention between its two layers, residual and norm. */
+  selfAttention(
+    machine,
+    [x, qkv, o, cos, sin, packed, mixed, logSumExp, y, inverse, T, N, K, D, epsilon, scratch],
+    from,
+    to,
+  ) {
+    const { kernels, gemm } = machine;
+    const [rows, own] = [(to - from) * T, rowsFrom(from * T)];
+    const [wide, narrow] = [3 * N * K, N * K];
+    gemm(false, true, rows, wide, D, 1, own(x, D), D, qkv, D, 0, own(packed, wide), wide);
+    tasks.attention(machine, [packed, cos, sin, mixed, logSumExp, T, N, K, scratch], from * N, to * N);
+    gemm(false, true, rows, D, narrow, 1, own(mixed, narrow), narrow, o, narrow, 0, own(y, D), D);
+    kernels.rmsNorm(x, y, y, inverse, D, epsilon, from * T, to * T);
+  },
+  /** A range of samples; the layers' own gradients are products over all rows. */
+  selfAttentionGradient(
+    machine,
+    [dy, qkv, o, cos, sin, y, inverse, packed, mixed, logSumExp, dSum, dMixed, dPacked, dx, T, N, K, D, scratch],
+    from,
+    to,
+  ) {
+    const { kernels, gemm } = machine;
+    const [rows, own] = [(to - from) * T, rowsFrom(from * T)];
+    const [wide, narrow] = [3 * N * K, N * K];
+    kernels.rmsNormGradient(dy, y, inverse, dSum, D, from * T, to * T);
+    gemm(false, false, rows, narrow, D, 1, own(dSum, D), D, o, narrow, 0, own(dMixed, narrow), narrow);
+    const places = [dMixed, packed, cos, sin, mixed, logSumExp, dPacked];
+    tasks.attentionGradient(machine, [...places, T, N, K, scratch], from * N, to * N);
+    kernels.copyRows(dSum, D, dx, D, D, from * T, to * T);
+    gemm(false, false, rows, D, wide, 1, own(dPacked, wide), wide, qkv, D, 1, own(dx, D), D);
   },
 } satisfies Record<string, Task>;
 

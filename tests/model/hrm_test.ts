@@ -23,7 +23,7 @@ import {
 /** A random network of a kind with three samples in the middle of their thoughts. */
 async function setUp(name: string) {
   const { relative, config: { model } } = relativeNamed(name);
-  const network = randomNetwork(model, 1);
+  const network = randomNetwork(model, 7);
   const samples = randomSamples(model, 3, 2);
   const states = randomStates(model, 3, 3);
   const rotations = rotary(model, model.tokens);

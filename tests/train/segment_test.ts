@@ -125,7 +125,7 @@ const ROWS = "rows of the table";
 /** A wrong element escapes a random direction only where the direction is all but zero; it cannot escape all. */
 const DIRECTIONS = 4;
 
-const networkOf = ({ config: { model } }: TinyRelative) => randomNetwork(model, 1);
+const networkOf = ({ config: { model } }: TinyRelative) => randomNetwork(model, 7);
 const setUp = ({ config: { model } }: TinyRelative) => ({
   samples: randomSamples(model, B, 2),
   states: randomStates(model, B, 3),

@@ -9,6 +9,20 @@ import { allFloat, type Cpu, type Kernel, sizeOf } from "./kernel.ts";
 /** Multiplications above which a product is split over threads. */
 const LEAST_PRODUCT = 400_000;
 
+/** c ← op(a) op(b), row-major matrices at these addresses, on as many threads as that pays for. op(a) is m x k, op(b) k x n. */
+export function multiply(
+  cpu: Cpu,
+  [a, b, c]: number[],
+  [m, n, k]: number[],
+  transposeA: boolean,
+  transposeB: boolean,
+): void {
+  const rest = [k, +transposeA, +transposeB, transposeA ? m : k, transposeB ? k : n];
+  const byRows = m >= n;
+  const large = m * n * k > LEAST_PRODUCT;
+  cpu.threads.run(byRows ? "productRows" : "productColumns", byRows ? m : n, 16, +large, [a, b, c, m, n, ...rest]);
+}
+
 /** Kernels by tfjs kernel name. */
 export function productKernels(cpu: Cpu): Record<string, Kernel> {
   const { tensors } = cpu;
@@ -33,20 +47,13 @@ export function productKernels(cpu: Cpu): Record<string, Kernel> {
         tensors.values(c).fill(0);
         return c;
       }
-      const [lda, ldb] = [transposeA ? m : k, transposeB ? k : n];
-      const rest = [k, +transposeA, +transposeB, lda, ldb];
       const places = [at(a), at(b), at(c)];
-      const large = batch * m * n * k > LEAST_PRODUCT;
       // One matrix on the right of all: the batch is nothing but more rows.
       const rows = batchB === 1 && !transposeA ? batch * m : m;
-      if (batch === 1 || rows > m) {
-        const byRows = rows >= n;
-        cpu.threads.run(byRows ? "productRows" : "productColumns", byRows ? rows : n, 16, +large, [
-          ...places,
-          ...[rows, n, ...rest],
-        ]);
-      } else {
-        cpu.threads.run("products", batch, 1, +large, [...places, m, n, ...rest, batchA, batchB]);
+      if (batch === 1 || rows > m) multiply(cpu, places, [rows, n, k], transposeA, transposeB);
+      else {
+        const rest = [k, +transposeA, +transposeB, transposeA ? m : k, transposeB ? k : n, batchA, batchB];
+        cpu.threads.run("products", batch, 1, +(batch * m * n * k > LEAST_PRODUCT), [...places, m, n, ...rest]);
       }
       return c;
     },
