@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { defineOperation, differentiable, run } from "./operation.ts";
 
 /** Rows of a tensor's last axis, f32[…, D] to f32[R, D]. */
-export function rowsOf(x: tf.Tensor): tf.Tensor2D {
+function rowsOf(x: tf.Tensor): tf.Tensor2D {
   return tf.reshape(x, [-1, x.shape[x.rank - 1]!]);
 }
 
