@@ -13,6 +13,7 @@ import "./kernels/clip.ts";
 import "./kernels/correct_tokens.ts";
 import "./kernels/cross_entropy.ts";
 import "./kernels/feed_forward.ts";
+import "./kernels/linear.ts";
 import "./kernels/neighbour_shift.ts";
 import "./kernels/rms_norm.ts";
 import "./kernels/self_attention.ts";

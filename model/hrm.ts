@@ -113,7 +113,7 @@ export function embed(parameters: Parameters, input: ModelInput, config: ModelCo
 
 /** The first position alone, f32[B, 1, D]. */
 function firstPosition(x: tf.Tensor): tf.Tensor {
-  return tf.slice(x, [0, 0, 0], [x.shape[0], 1, x.shape[2]!]);
+  return x.shape[1] === 1 ? x : tf.slice(x, [0, 0, 0], [x.shape[0], 1, x.shape[2]!]);
 }
 
 /** Post-norm block: h ← rms(h + Mixer(h)); h ← rms(h + SwiGLU(h)). With `firstOnly`, of the first position. */

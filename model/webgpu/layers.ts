@@ -168,10 +168,15 @@ function layerOf(size: { m: number; n: number; k: number }, x: string, W: string
 }
 
 /** x Wᵀ, f32[…, in] to f32[…, out]. */
-function layer(backend: WebGPUBackend, x: tf.TensorInfo, W: tf.TensorInfo): tf.TensorInfo {
+function layer(
+  backend: WebGPUBackend,
+  x: tf.TensorInfo,
+  W: tf.TensorInfo,
+  half = layerPrecision() === "f16",
+): tf.TensorInfo {
   const rows = { ...x, shape: [sizeOf(x) / widthOf(x), widthOf(x)] };
   return {
-    ...product(backend, rows, W, false, true, { half: layerPrecision() === "f16" }),
+    ...product(backend, rows, W, false, true, { half }),
     shape: [...x.shape.slice(0, -1), W.shape[0]],
   };
 }
@@ -230,6 +235,14 @@ function layerGradient(
 
 /** Kernels by operation. */
 export const layerKernels: Record<string, Kernel> = {
+  /** Always in f32: answers and Q values are made by it. */
+  Linear: (backend, { x, W }) => [layer(backend, x, W, false)],
+
+  LinearGradient(backend, { dy, x, W }) {
+    const dx = output(backend, x.shape);
+    return [dx, ...sumParts(backend, [layerGradient(backend, { dy, x, W, dx: { dx }, epilogue: stored("dx") })])];
+  },
+
   FeedForward(backend, { x, residual, gateUp, down }, { epsilon, recorded }) {
     const [width, D] = gateUp.shape;
     const m = sizeOf(x) / D;

@@ -48,6 +48,7 @@ const ROW_TILES: (Tile | null)[] = [
   null,
   ...[4, 8, 16].map((depth): Tile => ({ rows: 32, columns: 512, depth, thread: [8, 8] })),
   ...[4, 8].map((depth): Tile => ({ rows: 16, columns: 512, depth, thread: [4, 8] })),
+  { rows: 64, columns: 512, depth: 8, thread: [8, 8] },
 ];
 
 /** One time. */

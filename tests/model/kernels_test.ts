@@ -7,6 +7,7 @@ import { clipScale } from "../../model/kernels/clip.ts";
 import { correctTokens } from "../../model/kernels/correct_tokens.ts";
 import { crossEntropy } from "../../model/kernels/cross_entropy.ts";
 import { feedForward } from "../../model/kernels/feed_forward.ts";
+import { linear } from "../../model/kernels/linear.ts";
 import { neighbourShift } from "../../model/kernels/neighbour_shift.ts";
 import { compose, recording, run, withoutGradient } from "../../model/kernels/operation.ts";
 import { rmsNorm } from "../../model/kernels/rms_norm.ts";
@@ -88,6 +89,15 @@ function through(rows: oracle.Matrix, W: oracle.Matrix): oracle.Matrix {
 function normOfSums(a: oracle.Matrix, b: oracle.Matrix): oracle.Matrix {
   return a.map((row, i) => oracle.rmsNorm(row.map((value, j) => value + b[i][j]), 1e-5));
 }
+
+eachBackend("linear() is x Wᵀ, by either", async () => {
+  const random = createRandom(20);
+  const [x, W] = [randomMatrix(6, 5, random), randomMatrix(3, 5, random)];
+  const [rows, weights] = [tf.tensor(x.flat(), [2, 3, 5]), tf.tensor2d(W)];
+  await assertOperation((x) => linear(x, weights), (x) => through(x, W), x, [2, 3, 5]);
+  await assertOperation((W) => linear(rows, W), (W) => through(x, W), W, [3, 5]);
+  tf.dispose([rows, weights]);
+});
 
 eachBackend("feedForward() is the norm of its residual and a gated layer, by each of its inputs", async () => {
   const [D, F] = [6, 5];
