@@ -23,6 +23,8 @@ import "./kernels/token_embedding.ts";
 import { largestTensor, registerWebGpu } from "./webgpu/backend.ts";
 import { type Precision, setLayerPrecision } from "./webgpu/precision.ts";
 
+export type { Precision };
+
 /** What may be asked for: `auto` takes a real GPU, else the processor; `stock` is unaided tfjs on the processor, for comparison. */
 export type BackendName = "auto" | "webgpu" | "cpu" | "stock";
 
@@ -118,6 +120,7 @@ export async function startBackend(
       );
     }
   }
+  if (precision === "f16") throw new Error(`Cannot use f16: the processor knows f32 only${why}; use --backend webgpu`);
   if (name === "stock") {
     await tf.setBackend("cpu");
     registerCompositions("cpu");

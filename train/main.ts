@@ -11,7 +11,7 @@ import { readTasks, samplesFolder } from "../arc/read.ts";
 import { type Answered, score } from "../arc/score.ts";
 import type { Task } from "../arc/task.ts";
 import { vote } from "../arc/vote.ts";
-import { type BackendName, startBackend } from "../model/backend.ts";
+import { type BackendName, type Precision, startBackend } from "../model/backend.ts";
 import { type Preset, presets } from "../model/config.ts";
 import { countParameters } from "../model/parameters.ts";
 import { loadState, type Weights } from "./checkpoint.ts";
@@ -38,6 +38,7 @@ How
                      on top of the preset
   --seed N           all randomness comes from it. Default: 0
   --backend NAME     auto (a GPU if there is one, else the processor), webgpu, cpu, or stock (unaided tfjs). Default: auto
+  --precision P      f32, or f16: a GPU's layers multiply in half precision, all else stays in f32. Default: f32
 
 How long
   --steps N          steps in all, also with --resume
@@ -145,7 +146,7 @@ function duration(seconds: number): string {
 
 /** The command; returns its exit code. */
 async function run(args: string[]): Promise<number> {
-  const names = ["limit", "preset", "config", "seed", "backend", "steps", "minutes", "eval-every", "out"];
+  const names = ["limit", "preset", "config", "seed", "backend", "precision", "steps", "minutes", "eval-every", "out"];
   const given = parseArguments(args, names, ["resume"], ["data", "training-set"]);
   if (given.positionals.length) throw new UsageError(`${given.positionals[0]} is no option; data is named with --data`);
   const count = (name: string) => numberOption(given, name, { min: 1, whole: true });
@@ -155,6 +156,7 @@ async function run(args: string[]): Promise<number> {
   const evalEvery = count("eval-every");
   const preset = choiceOption(given, "preset", Object.keys(presets) as Preset[], "loop");
   const backendName = choiceOption<BackendName>(given, "backend", ["auto", "webgpu", "cpu", "stock"], "auto");
+  const precision = choiceOption<Precision>(given, "precision", ["f32", "f16"], "f32");
   const out = given.values.out ?? `checkpoints/${preset}.safetensors`;
   const seed = numberOption(given, "seed", { min: -Infinity, whole: true }) ?? 0;
   const resume = given.flags.has("resume");
@@ -168,7 +170,7 @@ async function run(args: string[]): Promise<number> {
   const marking = overrides.training?.marking ?? recipes[preset].training.marking;
   const { side } = trainingCanvas(tasks, marking);
 
-  const backend = await startBackend(backendName);
+  const backend = await startBackend(backendName, undefined, precision);
   console.log(backend.description);
   let config: Config = makeConfig(preset, side, { seed, ...overrides });
   if (resume) ({ config } = await loadState(out));
