@@ -123,6 +123,7 @@ export const rowKernels: Record<string, Kernel> = {
     return [dx];
   },
 
+  /** The target is `wanted` here: WGSL keeps the other word for itself. */
   BinaryCrossEntropy(backend, { logits, target }) {
     const loss = output(backend, []);
     const shader = rowwise(1, sizeOf(logits), {
