@@ -10,7 +10,7 @@ import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 type Internals = {
   device: GPUDevice;
   queue: GPUQueue;
-  tensorMap: { get(dataId: tf.DataId): { resource: GPUBuffer } };
+  tensorMap: { get(dataId: tf.DataId): { resource: GPUBuffer; dtype: tf.DataType } };
   bufferManager: { acquireBuffer(size: number, usage: number): GPUBuffer };
   uniformPendingDisposal: GPUBuffer[];
   commandQueueOwnedIds: WeakSet<tf.DataId>;
@@ -45,9 +45,12 @@ const MOST_GROUPS = 65535;
 /** By the code and then by what goes before it: where long code is one string from call to call, it is not read again. */
 const pipelines = new WeakMap<GPUDevice, Map<string, Map<string, GPUComputePipeline>>>();
 
-/** WGSL's name for the elements of a tensor; booleans are i32 on the device. */
-function elementOf({ dtype }: tf.TensorInfo): string {
-  return dtype === "float32" ? "f32" : "i32";
+/**
+ * WGSL's name for a tensor's elements as they lie on the device: booleans as i32, and so what was cast from either, for tfjs changes nothing but
+ * the tensor's type then.
+ */
+export function elementOf(backend: WebGPUBackend, { dataId }: tf.TensorInfo): "f32" | "i32" {
+  return (backend as unknown as Internals).tensorMap.get(dataId).dtype === "float32" ? "f32" : "i32";
 }
 
 /** A fresh tensor on the device, its contents not yet written. */
@@ -85,7 +88,7 @@ export function dispatch(
   const readOnly = Object.keys(inputs).length;
   const declarations = tensors.map(([name, tensor], i) =>
     `@group(0) @binding(${i}) var<storage, ${i < readOnly ? "read" : "read_write"}> ${name}: array<${
-      fours.includes(name) ? "vec4<f32>" : elementOf(tensor)
+      fours.includes(name) ? "vec4<f32>" : elementOf(backend, tensor)
     }>;`
   );
   const uniformVectors = uniforms && Math.ceil(uniforms.length / 4);

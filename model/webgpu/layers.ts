@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { attentionKernels } from "./attention.ts";
-import { dispatch, elementwise, output } from "./dispatch.ts";
+import { dispatch, elementOf, elementwise, output } from "./dispatch.ts";
 import { gated, gatedGradient, normalised, stored } from "./epilogues.ts";
 import { type Kernel, sizeOf } from "./kernel.ts";
 import { layerPrecision } from "./precision.ts";
@@ -320,10 +320,9 @@ export const layerKernels: Record<string, Kernel> = {
 export const replacements: Record<string, (stock: tf.KernelFunc) => tf.KernelFunc> = {
   BatchMatMul: (stock) => (given) => {
     const { a, b } = given.inputs as Tensors;
-    const { tensorMap } = given.backend as unknown as { tensorMap: { get(id: tf.DataId): { dtype: tf.DataType } } };
-    // What was cast from whole numbers may still lie on the device as such.
-    if ([a, b].some(({ dataId }) => tensorMap.get(dataId).dtype !== "float32")) return stock(given);
+    const backend = given.backend as WebGPUBackend;
+    if ([a, b].some((tensor) => elementOf(backend, tensor) !== "f32")) return stock(given);
     const { transposeA, transposeB } = given.attrs as unknown as { transposeA: boolean; transposeB: boolean };
-    return product(given.backend as WebGPUBackend, a, b, transposeA, transposeB);
+    return product(backend, a, b, transposeA, transposeB);
   },
 };

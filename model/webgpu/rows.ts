@@ -123,10 +123,11 @@ export const rowKernels: Record<string, Kernel> = {
     return [dx];
   },
 
+  /** The target is `wanted` here: WGSL keeps the other word for itself. */
   BinaryCrossEntropy(backend, { logits, target }) {
     const loss = output(backend, []);
     const shader = rowwise(1, sizeOf(logits), {
-      term: "max(logits[at], 0.0) - logits[at] * wanted[at] + log(1.0 + exp(-abs(logits[at])))",
+      term: "max(logits[at], 0.0) - logits[at] * f32(wanted[at]) + log(1.0 + exp(-abs(logits[at])))",
       scale: "sum",
       store: "",
       once: "loss[0] = sum;",
@@ -137,7 +138,7 @@ export const rowKernels: Record<string, Kernel> = {
 
   BinaryCrossEntropyGradient(backend, { dy, logits, target }) {
     const dx = output(backend, logits.shape);
-    const body = "dx[index] = dy[0] * (1.0 / (1.0 + exp(-logits[index])) - wanted[index]);";
+    const body = "dx[index] = dy[0] * (1.0 / (1.0 + exp(-logits[index])) - f32(wanted[index]));";
     dispatch(backend, elementwise(sizeOf(dx), body), { dy, logits, wanted: target }, { dx });
     return [dx];
   },

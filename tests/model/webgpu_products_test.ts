@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import assert from "node:assert/strict";
 import { createRandom } from "../../arc/random.ts";
+import { binaryCrossEntropy } from "../../model/kernels/binary_cross_entropy.ts";
 import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
 import { product } from "../../model/webgpu/layers.ts";
 import { ROW_TILES, type Tile, TILES } from "../../model/webgpu/product_tiles.ts";
@@ -116,6 +117,14 @@ onDevice("FeedForward in f16 is near that in f32", async () => {
 onDevice("matMul() of nothing is empty, and over nothing is zero", async () => {
   assert.deepEqual(tf.matMul(tf.zeros([0, 3]), tf.zeros([3, 2])).shape, [0, 2]);
   assert.deepEqual([...await tf.matMul(tf.zeros([2, 0]), tf.zeros([0, 2])).data()], [0, 0, 0, 0]);
+});
+
+onDevice("binaryCrossEntropy() takes truths that were cast", async () => {
+  const x = tf.tensor1d([0, 2]);
+  const target = tf.cast(tf.greater(x, 1), "float32");
+  const gradient = tf.grad((x) => binaryCrossEntropy(x, target))(x);
+  const [first, second] = await gradient.data();
+  assert.ok(Math.abs(first - 0.5) < 1e-6 && Math.abs(second + 1 / (1 + Math.exp(2))) < 1e-6, `${first}, ${second}`);
 });
 
 onDevice("matMul() takes whole numbers that were cast", async () => {
