@@ -17,7 +17,7 @@ export const elementKernels: Record<string, Kernel> = {
     const body = `let at = (index / ${width}u) * ${2 * width}u + index % ${width}u;
   let gate = gateUp[at];
   y[index] = gate * sigmoid(gate) * gateUp[at + ${width}u];`;
-    dispatch(backend, elementwise(sizeOf(y), body, { declarations: sigmoid }), { gateUp }, { y });
+    dispatch(backend, "SwiGlu", () => elementwise(sizeOf(y), body, sigmoid), { gateUp }, { y });
     return [y];
   },
 
@@ -29,7 +29,7 @@ export const elementKernels: Record<string, Kernel> = {
   let s = sigmoid(gate);
   dx[at] = dy[index] * gateUp[at + ${width}u] * s * (1.0 + gate * (1.0 - s));
   dx[at + ${width}u] = dy[index] * gate * s;`;
-    dispatch(backend, elementwise(sizeOf(dy), body, { declarations: sigmoid }), { dy, gateUp }, { dx });
+    dispatch(backend, "SwiGluGradient", () => elementwise(sizeOf(dy), body, sigmoid), { dy, gateUp }, { dx });
     return [dx];
   },
 
@@ -50,7 +50,8 @@ export const elementKernels: Record<string, Kernel> = {
   y[index] = x[first + (${prefix}u + u32(row * ${side} + column)) * ${D}u + d];`;
     const declarations = `var<private> ROWS: array<i32, 8> = array<i32, 8>(${list(0)});
 var<private> COLUMNS: array<i32, 8> = array<i32, 8>(${list(1)});`;
-    dispatch(backend, elementwise(sizeOf(x), body, { declarations }), { x }, { y });
+    const key = `NeighbourShift ${side} ${prefix} ${direction}`;
+    dispatch(backend, key, () => elementwise(sizeOf(x), body, declarations), { x }, { y });
     return [y];
   },
 
@@ -61,7 +62,7 @@ var<private> COLUMNS: array<i32, 8> = array<i32, 8>(${list(1)});`;
     const sample = perSample ? `(index / ${S * D}u) * ${vocabulary}u + ` : "";
     const body = `let token = u32(tokens[index / ${D}u]);
   y[index] = table[(${sample}token) * ${D}u + index % ${D}u];`;
-    dispatch(backend, elementwise(sizeOf(y), body), { tokens, table }, { y });
+    dispatch(backend, `TokenEmbedding ${perSample}`, () => elementwise(sizeOf(y), body), { tokens, table }, { y });
     return [y];
   },
 
@@ -78,21 +79,24 @@ var<private> COLUMNS: array<i32, 8> = array<i32, 8>(${list(1)});`;
     if (i32(tokens[i]) == entry) { sum += dy[i * ${D}u + d]; }
   }
   dTable[index] = sum;`;
-    dispatch(backend, elementwise(sizeOf(dTable), body), { dy, tokens }, { dTable });
+    dispatch(backend, `TokenEmbeddingGradient ${perSample}`, () => elementwise(sizeOf(dTable), body), { dy, tokens }, {
+      dTable,
+    });
     return [dTable];
   },
 
   SumOfThree(backend, { a, b, c }) {
     const y = output(backend, a.shape);
-    dispatch(backend, elementwise(sizeOf(y), "y[index] = a[index] + (b[index] + c[index]);"), { a, b, c }, { y });
+    const shader = () => elementwise(sizeOf(y), "y[index] = a[index] + (b[index] + c[index]);");
+    dispatch(backend, "SumOfThree", shader, { a, b, c }, { y });
     return [y];
   },
 
   MovingAverage(backend, { average, parameter }, { decay }) {
     const y = output(backend, average.shape);
     const body = "y[index] = average[index] * uniforms[0].x + parameter[index] * uniforms[0].y;";
-    const shader = elementwise(sizeOf(y), body, { uniforms: [decay, 1 - decay] });
-    dispatch(backend, shader, { average, parameter }, { y });
+    const shader = () => elementwise(sizeOf(y), body);
+    dispatch(backend, "MovingAverage", shader, { average, parameter }, { y }, [decay, 1 - decay]);
     return [y];
   },
 };

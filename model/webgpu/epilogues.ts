@@ -25,6 +25,7 @@ function eachFour(
 /** y = sum, or y = sum + addend where there is one; parts and batches one after the other. */
 export function stored(y: string, addend?: string): Epilogue {
   return {
+    name: ["stored", y, addend].join(" "),
     store(geometry) {
       const { m, n } = geometry.product;
       return eachFour(geometry, ({ sum, row, column }) =>
@@ -43,6 +44,7 @@ export function stored(y: string, addend?: string): Epilogue {
 /** y = silu(gate) · up, the first half of the columns gating the second; with `both`, these are stored, too, as [m, n]. */
 export function gated(y: string, both?: string): Epilogue {
   return {
+    name: ["gated", y, both].join(" "),
     halves: true,
     store(geometry) {
       const { m, n } = geometry.product;
@@ -70,6 +72,7 @@ export function gated(y: string, both?: string): Epilogue {
 /** The gradient of {@link gated} by gate and up, where the sums are that by y. */
 export function gatedGradient(dBoth: string, both: string): Epilogue {
   return {
+    name: ["gatedGradient", dBoth, both].join(" "),
     store(geometry) {
       const { m, n: width } = geometry.product;
       return eachFour(geometry, ({ sum, row, column }) =>
@@ -93,6 +96,7 @@ export function gatedGradient(dBoth: string, both: string): Epilogue {
 export function normalised(names: { y: string; inverse: string; residual: string }, epsilon: number): Epilogue {
   const { y, inverse, residual } = names;
   return {
+    name: ["normalised", y, inverse, residual, epsilon].join(" "),
     store(geometry) {
       const { product: { m, n }, tile, threads, fours } = geometry;
       const groups = Array.from({ length: fours.rows }, (_, g) => g);

@@ -44,6 +44,8 @@ export interface Geometry {
 
 /** The end of a product's shader. */
 export interface Epilogue {
+  /** What it does and with what: all that its text depends on beside the geometry. */
+  name: string;
   /** Whether column tiles take one half of their columns from each half of the right operand's rows, `n` counting both. */
   halves?: boolean;
   /** WGSL that uses the sums; sees `rowStart`, `columnStart`, `tx`, `ty`, `slice` (batch and part) and the tile memory. */
