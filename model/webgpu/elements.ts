@@ -4,10 +4,42 @@
  * @module
  */
 import { NEIGHBOURS } from "../kernels/neighbour_shift.ts";
-import { dispatch, elementwise, output } from "./dispatch.ts";
+import { dispatch, elementwise, output, type Shader } from "./dispatch.ts";
 import { type Kernel, sizeOf } from "./kernel.ts";
 
 const sigmoid = "fn sigmoid(x: f32) -> f32 { return 1.0 / (1.0 + exp(-x)); }";
+
+/** Threads that share an element of a table. */
+const SHARING = 64;
+
+/** Each of a table's `size` elements over its `count` tokens: by one thread where these are few, else by the threads of a workgroup. */
+function tableGradient(size: number, vocabulary: number, D: number, count: number): Shader {
+  const sum = (start: string, step: number) =>
+    `let d = index % ${D}u;
+  let entry = i32((index / ${D}u) % ${vocabulary}u);
+  let first = (index / ${vocabulary * D}u) * ${count}u;
+  var own = 0.0;
+  for (var i = first + ${start}; i < first + ${count}u; i += ${step}u) {
+    if (i32(tokens[i]) == entry) { own += dy[i * ${D}u + d]; }
+  }`;
+  if (count <= 4 * SHARING) return elementwise(size, `${sum("0u", 1)}\n  dTable[index] = own;`);
+  return {
+    groups: size,
+    code: `var<workgroup> partial: array<f32, ${SHARING}>;
+@compute @workgroup_size(${SHARING})
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let index = workgroup.y * GROUPS_X + workgroup.x;
+  if (index >= ${size}u) { return; }
+  ${sum("thread", SHARING)}
+  partial[thread] = own;
+  for (var stride = ${SHARING / 2}u; stride > 0u; stride /= 2u) {
+    workgroupBarrier();
+    if (thread < stride) { partial[thread] += partial[thread + stride]; }
+  }
+  if (thread == 0u) { dTable[index] = partial[0]; }
+}`,
+  };
+}
 
 /** Kernels by operation. */
 export const elementKernels: Record<string, Kernel> = {
@@ -66,22 +98,12 @@ var<private> COLUMNS: array<i32, 8> = array<i32, 8>(${list(1)});`;
     return [y];
   },
 
-  /** A thread an element of the table, over all tokens: no atomics, the same sum every time. */
+  /** No atomics: the same sum every time. */
   TokenEmbeddingGradient(backend, { dy, tokens }, { vocabulary, perSample }) {
     const [B, S, D] = dy.shape;
     const dTable = output(backend, perSample ? [B, vocabulary, D] : [vocabulary, D]);
-    const count = perSample ? S : B * S;
-    const body = `let d = index % ${D}u;
-  let entry = i32((index / ${D}u) % ${vocabulary}u);
-  let first = (index / ${vocabulary * D}u) * ${count}u;
-  var sum = 0.0;
-  for (var i = first; i < first + ${count}u; i++) {
-    if (i32(tokens[i]) == entry) { sum += dy[i * ${D}u + d]; }
-  }
-  dTable[index] = sum;`;
-    dispatch(backend, `TokenEmbeddingGradient ${perSample}`, () => elementwise(sizeOf(dTable), body), { dy, tokens }, {
-      dTable,
-    });
+    const shader = () => tableGradient(sizeOf(dTable), vocabulary, D, perSample ? S : B * S);
+    dispatch(backend, "TokenEmbeddingGradient", shader, { dy, tokens }, { dTable });
     return [dTable];
   },
 

@@ -98,6 +98,9 @@ onDevice("TokenEmbedding and its gradient agree with their compositions, one tab
     const attributes = { vocabulary: 7, perSample };
     await compare("TokenEmbedding", { tokens, table: perSample ? normal(3, 7, 9) : normal(7, 9) }, attributes);
     await compare("TokenEmbeddingGradient", { dy: normal(3, 5, 9), tokens }, attributes);
+    // So many that a workgroup shares them.
+    const many: Filling = { whole: [2, 300], from: 0, to: 7 };
+    await compare("TokenEmbeddingGradient", { dy: normal(2, 300, 9), tokens: many }, attributes);
   }
 });
 
