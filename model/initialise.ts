@@ -94,7 +94,7 @@ function inverseErfPieces(): Float64Array {
 
 /**
  * `size` truncated normal numbers: {@link truncatedNormal} to the last bit, which is computed where cubics in its place leave open how it rounds
- * to f32, once in a thousand.
+ * to f32.
  */
 export function truncatedNormals(size: number, deviation: number, random: RandomSource): Float32Array {
   const numbers = new Float32Array(size);

@@ -12,7 +12,10 @@ const sigmoid = "fn sigmoid(x: f32) -> f32 { return 1.0 / (1.0 + exp(-x)); }";
 /** Threads that share an element of a table. */
 const SHARING = 64;
 
-/** Each of a table's `size` elements over its `count` tokens: by one thread where these are few, else by the threads of a workgroup. */
+/** Elements that keep a large device busy with a thread each. */
+const ENOUGH = 2 ** 16;
+
+/** Each of a table's `size` elements over its `count` tokens: by the threads of a workgroup where tokens are many and elements few, else by one. */
 function tableGradient(size: number, vocabulary: number, D: number, count: number): Shader {
   const sum = (start: string, step: number) =>
     `let d = index % ${D}u;
@@ -22,7 +25,7 @@ function tableGradient(size: number, vocabulary: number, D: number, count: numbe
   for (var i = first + ${start}; i < first + ${count}u; i += ${step}u) {
     if (i32(tokens[i]) == entry) { own += dy[i * ${D}u + d]; }
   }`;
-  if (count <= 4 * SHARING) return elementwise(size, `${sum("0u", 1)}\n  dTable[index] = own;`);
+  if (count <= 4 * SHARING || size >= ENOUGH) return elementwise(size, `${sum("0u", 1)}\n  dTable[index] = own;`);
   return {
     groups: size,
     code: `var<workgroup> partial: array<f32, ${SHARING}>;
