@@ -42,7 +42,7 @@ interface Compiled {
   text: string;
   pipeline: GPUComputePipeline;
   layout: GPUBindGroupLayout;
-  /** Workgroups along x and y; none where there is nothing to do. */
+  /** Workgroups along x and y. */
   grid: [number, number];
 }
 
@@ -51,7 +51,7 @@ type Tensors = Record<string, tf.TensorInfo>;
 
 const MOST_GROUPS = 65535;
 
-const compiled = new WeakMap<GPUDevice, Map<string, Compiled>>();
+const compiled = new WeakMap<GPUDevice, Map<string, Compiled | null>>();
 
 let comparing = false;
 
@@ -102,13 +102,15 @@ function textOf(
   return [...declarations, `const GROUPS_X = ${Math.min(groups, MOST_GROUPS)}u;`, code].join("\n");
 }
 
+/** Makes a shader ready; null where there is nothing to do. */
 function compile(
   device: GPUDevice,
   shader: Shader,
   inputs: Tensors,
   outputs: Tensors,
   uniformVectors: number,
-): Compiled {
+): Compiled | null {
+  if (shader.groups === 0) return null;
   const text = textOf(shader, inputs, outputs, uniformVectors);
   const types: GPUBufferBindingType[] = [
     ...Object.keys(inputs).map(() => "read-only-storage" as const),
@@ -123,7 +125,7 @@ function compile(
     compute: { module: device.createShaderModule({ code: text }), entryPoint: "main" },
   });
   const groupsX = Math.min(shader.groups, MOST_GROUPS);
-  return { text, pipeline, layout, grid: [groupsX, groupsX && Math.ceil(shader.groups / groupsX)] };
+  return { text, pipeline, layout, grid: [groupsX, Math.ceil(shader.groups / groupsX)] };
 }
 
 /** What a shader's text depends on beside `key`: names, types and shapes of its tensors, the number of its uniforms. */
@@ -158,11 +160,11 @@ export function dispatch(
   if (!known) compiled.set(own.device, known = new Map());
   const whole = `${key}|${Object.keys(inputs).length}|${bindingKey(tensors, uniformVectors)}`;
   let ready = known.get(whole);
-  if (!ready) known.set(whole, ready = compile(own.device, shader(), inputs, outputs, uniformVectors));
-  else if (comparing && ready.text !== textOf(shader(), inputs, outputs, uniformVectors)) {
+  if (ready === undefined) known.set(whole, ready = compile(own.device, shader(), inputs, outputs, uniformVectors));
+  if (ready === null) return;
+  if (comparing && ready.text !== textOf(shader(), inputs, outputs, uniformVectors)) {
     throw new Error(`The key of a shader stands for two texts: ${whole}`);
   }
-  if (ready.grid[0] === 0) return;
 
   const buffers = tensors.map(([, { dataId }]) => own.tensorMap.get(dataId).resource);
   if (uniformVectors) {
