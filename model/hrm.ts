@@ -59,12 +59,14 @@ export function rotary(config: ModelConfig, S: number): Rotary {
   const { prefix: P, headWidth: K, positions, ropeBase: base } = config;
   const [T, half, side] = [P + S, K / 2, Math.round(Math.sqrt(S))];
   // Rounded to f32 where the official code rounds: at the last positions the angles differ visibly otherwise.
-  const frequency = (i: number, of: number) => Math.fround(1 / Math.fround(base ** Math.fround(i / of)));
+  const frequencies = (of: number) =>
+    Float32Array.from({ length: Math.ceil(of) }, (_, i) => 1 / Math.fround(base ** Math.fround(i / of)));
+  const [flat, grid] = [frequencies(half), frequencies(half / 2)];
   const angle = (t: number, i: number): number => {
-    if (positions === "rope") return t * frequency(i, half);
+    if (positions === "rope") return t * flat[i];
     if (positions !== "rope2d" || t < P) return 0;
     const [row, column] = [Math.floor((t - P) / side), (t - P) % side];
-    return i < half / 2 ? row * frequency(i, half / 2) : column * frequency(i - half / 2, half / 2);
+    return i < half / 2 ? row * grid[i] : column * grid[i - half / 2];
   };
   const table = (f: (angle: number) => number) =>
     tf.tensor2d(Float32Array.from({ length: T * K }, (_, j) => f(Math.fround(angle(Math.floor(j / K), j % half)))), [

@@ -72,9 +72,46 @@ export function truncatedNormal(fraction: number, deviation: number): number {
   return Math.max(-2 * scale, Math.min(2 * scale, value));
 }
 
-/** `size` truncated normal numbers. */
+/** Into how many pieces {@link inverseErf} is cut. */
+const PIECES = 4096;
+/** More than the relative error of its pieces: that of Hermite's cubics is h⁴/384 of the fourth derivative, 2e-12 at the end. */
+const PIECE_ERROR = 1e-11;
+
+let pieces: Float64Array | undefined;
+
+/** inverseErf() from 0 to {@link ERF} in cubics of equal pieces, four coefficients each. */
+function inverseErfPieces(): Float64Array {
+  const values = Float64Array.from({ length: PIECES + 1 }, (_, i) => inverseErf(i / PIECES * ERF));
+  const slopes = values.map((x) => Math.sqrt(Math.PI) / 2 * Math.exp(x * x) * ERF / PIECES);
+  const coefficients = new Float64Array(4 * PIECES);
+  for (let i = 0; i < PIECES; i++) {
+    const rise = values[i + 1] - values[i];
+    const [begin, end] = [slopes[i], slopes[i + 1]];
+    coefficients.set([values[i], begin, 3 * rise - 2 * begin - end, begin + end - 2 * rise], 4 * i);
+  }
+  return coefficients;
+}
+
+/**
+ * `size` truncated normal numbers: {@link truncatedNormal} to the last bit, which is computed where cubics in its place leave open how it rounds
+ * to f32.
+ */
 export function truncatedNormals(size: number, deviation: number, random: RandomSource): Float32Array {
-  return Float32Array.from({ length: size }, () => truncatedNormal(random.next(), deviation));
+  const numbers = new Float32Array(size);
+  const cubics = pieces ??= inverseErfPieces();
+  const scale = deviation / TRUNCATED_DEVIATION;
+  for (let i = 0; i < size; i++) {
+    const fraction = random.next();
+    const place = Math.abs(2 * fraction - 1) * PIECES;
+    const piece = Math.min(Math.floor(place), PIECES - 1);
+    const u = place - piece;
+    const at = 4 * piece;
+    const x = cubics[at] + u * (cubics[at + 1] + u * (cubics[at + 2] + u * cubics[at + 3]));
+    const value = Math.min(2, Math.SQRT2 * x) * (fraction < 0.5 ? -scale : scale);
+    const nearest = Math.fround(value * (1 - PIECE_ERROR));
+    numbers[i] = nearest === Math.fround(value * (1 + PIECE_ERROR)) ? nearest : truncatedNormal(fraction, deviation);
+  }
+  return numbers;
 }
 
 /** `size` normal numbers. */

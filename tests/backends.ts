@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type Backend, startBackend } from "../model/backend.ts";
+import { compareTexts } from "../model/webgpu/dispatch.ts";
 
 const adapter = await navigator.gpu?.requestAdapter();
 const required = Deno.env.get("HRM_REQUIRE_GPU") === "1";
@@ -20,6 +21,7 @@ async function select(name: TestedBackend): Promise<Backend> {
   if (!known) {
     // One thread: a module that ends while a second one holds the BLAS, and a software GPU driver is unloaded, can crash inside glibc.
     const backend = await startBackend(name, 1);
+    if (name === "webgpu") compareTexts();
     started.set(name, known = { backend, registered: tf.getBackend() });
   }
   await tf.setBackend(known.registered);

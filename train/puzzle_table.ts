@@ -17,6 +17,8 @@ export interface RowRule {
   beta1: number;
   /** Decay of the second moment. */
   beta2: number;
+  /** What gradients are multiplied by first, for clipping; 1 if not given. */
+  scale?: number;
 }
 
 /**
@@ -70,29 +72,44 @@ export class PuzzleTable {
    */
   update(indices: ArrayLike<number>, gradient: Float32Array, rule: RowRule): void {
     const { width } = this;
+    const scale = rule.scale ?? 1;
     const sums = new Map<number, Float32Array>();
     for (let i = 0; i < indices.length; i++) {
-      const own = gradient.subarray(i * width, (i + 1) * width);
       const sum = sums.get(indices[i]);
-      if (sum) own.forEach((value, j) => sum[j] += value);
-      else sums.set(indices[i], own.slice());
+      const first = i * width;
+      if (sum) { for (let j = 0; j < width; j++) sum[j] += Math.fround(gradient[first + j] * scale); }
+      else {
+        const own = new Float32Array(width);
+        for (let j = 0; j < width; j++) own[j] = gradient[first + j] * scale;
+        sums.set(indices[i], own);
+      }
     }
-    const { learningRate, weightDecay, beta1, beta2 } = rule;
     for (const [index, sum] of sums) {
-      const row = this.row(index);
-      if (rule.rule === "sign") {
-        for (let j = 0; j < width; j++) {
-          row[j] = row[j] * (1 - learningRate * weightDecay) - learningRate * Math.sign(sum[j]);
-        }
-        continue;
-      }
-      const step = ++this.updates[index];
-      const rate = learningRate / (1 - beta1 ** step);
-      for (let j = 0, k = index * width; j < width; j++, k++) {
-        const m = this.first[k] = this.first[k] * beta1 + sum[j] * (1 - beta1);
-        const v = this.second[k] = this.second[k] * beta2 + sum[j] * sum[j] * (1 - beta2);
-        row[j] = row[j] * (1 - learningRate * weightDecay) - rate * m / (Math.sqrt(v / (1 - beta2 ** step)) + 1e-8);
-      }
+      if (rule.rule === "sign") this.#moveBySign(index, sum, rule);
+      else this.#moveByAdamW(index, sum, rule);
+    }
+  }
+
+  #moveBySign(index: number, sum: Float32Array, { learningRate, weightDecay }: RowRule): void {
+    const row = this.row(index);
+    const decay = 1 - learningRate * weightDecay;
+    for (let j = 0; j < row.length; j++) row[j] = row[j] * decay - learningRate * Math.sign(sum[j]);
+  }
+
+  #moveByAdamW(index: number, sum: Float32Array, { learningRate, weightDecay, beta1, beta2 }: RowRule): void {
+    const { width } = this;
+    const of = (numbers: Float32Array) => numbers.subarray(index * width, (index + 1) * width);
+    const [row, first, second] = [this.row(index), of(this.first), of(this.second)];
+    const step = ++this.updates[index];
+    const rate = learningRate / (1 - beta1 ** step);
+    const correction = 1 - beta2 ** step;
+    const decay = 1 - learningRate * weightDecay;
+    for (let j = 0; j < width; j++) {
+      const m = first[j] * beta1 + sum[j] * (1 - beta1);
+      const v = second[j] * beta2 + sum[j] * sum[j] * (1 - beta2);
+      first[j] = m;
+      second[j] = v;
+      row[j] = row[j] * decay - rate * m / (Math.sqrt(v / correction) + 1e-8);
     }
   }
 }

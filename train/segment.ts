@@ -33,35 +33,42 @@ export function modelInput(batch: Batch, table: PuzzleTable, config: ModelConfig
   };
   if (config.conditioning === "prefix") return input;
   const { vocabulary: V, width: D } = config;
-  // Token 0 is outside the grid and always itself; colour c is token c + 1.
-  const ofToken = (values: ArrayLike<number>, i: number) => values[Math.floor(i / V) * 10 + i % V - 1];
-  const shown = Int32Array.from({ length: B * V }, (_, i) => i % V ? ofToken(batch.colours, i) + 1 : 0);
+  const shown = new Int32Array(B * V);
+  const dihedral = new Int32Array(B * V);
   const roles = new Float32Array(B * V * D);
-  for (let i = 0; i < B * V; i++) roles.fill(i % V ? ofToken(batch.roles, i) : 1, i * D, (i + 1) * D);
+  for (let row = 0, i = 0; row < B; row++) {
+    dihedral.fill(batch.dihedral[row], i, i + V);
+    for (let token = 0; token < V; token++, i++) {
+      // Token 0 is outside the grid and always itself; colour c is token c + 1.
+      const colour = row * 10 + token - 1;
+      shown[i] = token ? batch.colours[colour] + 1 : 0;
+      roles.fill(token ? batch.roles[colour] : 1, i * D, (i + 1) * D);
+    }
+  }
   return {
     ...input,
     shown: tf.tensor(shown, [B, V], "int32"),
     roles: tf.tensor(roles, [B, V, D], "float32"),
-    dihedral: tf.tensor(
-      Int32Array.from({ length: B * V }, (_, i) => batch.dihedral[Math.floor(i / V)]),
-      [B, V],
-      "int32",
-    ),
+    dihedral: tf.tensor(dihedral, [B, V], "int32"),
   };
 }
 
 /** What a batch is judged by: weights summing to 1 in each row that has any. */
 export function targetsOf({ size: B, tokens: S, labels, weights }: Batch): Targets {
   const normalised = new Float32Array(B * S);
-  for (let row = 0; row < B; row++) {
-    const own = weights.subarray(row * S, (row + 1) * S);
-    const sum = own.reduce((a, b) => a + b, 0) || 1;
-    own.forEach((weight, s) => normalised[row * S + s] = weight / sum);
+  const checked = new Int32Array(B * S);
+  for (let from = 0; from < B * S; from += S) {
+    let sum = 0;
+    for (let i = from; i < from + S; i++) sum += weights[i];
+    for (let i = from; i < from + S; i++) {
+      normalised[i] = weights[i] / (sum || 1);
+      checked[i] = weights[i] < 0.5 ? -1 : labels[i];
+    }
   }
   return {
     labels: tf.tensor1d(labels, "int32"),
     weights: tf.tensor1d(normalised),
-    checked: tf.tensor1d(labels.map((label, i) => weights[i] < 0.5 ? -1 : label), "int32"),
+    checked: tf.tensor1d(checked, "int32"),
   };
 }
 

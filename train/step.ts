@@ -74,7 +74,7 @@ export function nextBatch({ carry, held }: TrainingState, sampler: Sampler, { mo
 
 /** Rows of `fresh` where `halted`, of `held` elsewhere: a row that is not done keeps its puzzle, and the fresh one is thrown away. */
 export function mergeBatch(held: Batch | undefined, fresh: Batch, halted: Uint8Array): Batch {
-  if (!held || halted.every((h) => h === 1)) return fresh;
+  if (!held || held === fresh || halted.every((h) => h === 1)) return fresh;
   const merged = { ...fresh };
   for (const key of ["inputs", "labels", "weights", "rows", "dihedral", "colours", "roles"] as const) {
     const [old, young] = [held[key], fresh[key]];
@@ -151,7 +151,8 @@ export async function trainStep(
       result.rowGradient,
     ],
   );
-  table.update(held.rows, rowGradient.map((g) => g * clipped), {
+  table.update(held.rows, rowGradient, {
+    scale: clipped,
     rule: training.puzzleRule,
     learningRate: training.puzzleLearningRate * factor,
     weightDecay: training.puzzleWeightDecay,

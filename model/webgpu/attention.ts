@@ -257,7 +257,8 @@ export const attentionKernels: Record<string, Kernel> = {
     const { B, T, N, K } = size;
     const y = output(backend, [B, T, N * K]);
     const logSumExp = output(backend, [B, N, T]);
-    dispatch(backend, forward(size, workgroupBytes(backend)), { qkv, cos, sin }, { y, logSumExp });
+    const shader = () => forward(size, workgroupBytes(backend));
+    dispatch(backend, `Attention ${heads}`, shader, { qkv, cos, sin }, { y, logSumExp });
     return [y, logSumExp];
   },
 
@@ -266,8 +267,10 @@ export const attentionKernels: Record<string, Kernel> = {
     const limit = workgroupBytes(backend);
     const dqkv = output(backend, qkv.shape);
     const along = output(backend, logSumExp.shape);
-    dispatch(backend, queryGradient(size, limit), { dy, qkv, cos, sin, y, logSumExp }, { dqkv, along });
-    dispatch(backend, keyValueGradient(size, limit), { dy, qkv, cos, sin, logSumExp, along }, { dqkv });
+    const ofQueries = { dy, qkv, cos, sin, y, logSumExp };
+    dispatch(backend, `queries ${heads}`, () => queryGradient(size, limit), ofQueries, { dqkv, along });
+    const ofKeys = { dy, qkv, cos, sin, logSumExp, along };
+    dispatch(backend, `keys ${heads}`, () => keyValueGradient(size, limit), ofKeys, { dqkv });
     backend.disposeData(along.dataId);
     return [dqkv];
   },

@@ -10,7 +10,7 @@ import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 type Internals = {
   device: GPUDevice;
   queue: GPUQueue;
-  tensorMap: { get(dataId: tf.DataId): { resource: GPUBuffer; dtype: tf.DataType } };
+  tensorMap: { get(dataId: tf.DataId): { dtype: tf.DataType; resource: GPUBuffer } };
   bufferManager: { acquireBuffer(size: number, usage: number): GPUBuffer };
   uniformPendingDisposal: GPUBuffer[];
   commandQueueOwnedIds: WeakSet<tf.DataId>;
@@ -30,20 +30,37 @@ export interface Shader {
    * `GROUPS_X` is the first of the dispatch's dimensions.
    */
   code: string;
+  /** Names of tensors bound as `array<vec4<f32>>` instead; their sizes must be multiples of four. */
+  fours?: string[];
   /** Workgroups in all. */
   groups: number;
-  /** Numbers that change from call to call. */
-  uniforms?: number[];
-  /** Names of f32 tensors that the code sees as `array<vec4<f32>>`; their sizes are multiples of 4. */
-  fours?: string[];
   /** Whether the code uses f16. */
   half?: boolean;
 }
 
+/** A shader made ready for tensors of certain shapes. */
+interface Compiled {
+  /** The whole text. */
+  text: string;
+  pipeline: GPUComputePipeline;
+  layout: GPUBindGroupLayout;
+  /** Workgroups along x and y. */
+  grid: [number, number];
+}
+
+/** Tensors by their names in a shader. */
+type Tensors = Record<string, tf.TensorInfo>;
+
 const MOST_GROUPS = 65535;
 
-/** By the code and then by what goes before it: where long code is one string from call to call, it is not read again. */
-const pipelines = new WeakMap<GPUDevice, Map<string, Map<string, GPUComputePipeline>>>();
+const compiled = new WeakMap<GPUDevice, Map<string, Compiled | null>>();
+
+let comparing = false;
+
+/** From now on every dispatch makes its text, and throws where its key has stood for another one; for tests. */
+export function compareTexts(): void {
+  comparing = true;
+}
 
 /**
  * WGSL's name for a tensor's elements as they lie on the device: booleans as i32, and so what was cast from either, for tfjs changes nothing but
@@ -68,78 +85,117 @@ export function storageBuffers(backend: WebGPUBackend): number {
   return (backend as unknown as Internals).device.limits.maxStorageBuffersPerShaderStage;
 }
 
-/**
- * Queues one dispatch.
- *
- * @param inputs tensors by their names in the shader
- * @param outputs the same, written
- */
-export function dispatch(
+/** The whole text of a shader, with what it binds declared in order. */
+function textOf(
   backend: WebGPUBackend,
-  { code, groups, uniforms, fours = [], half }: Shader,
-  inputs: Record<string, tf.TensorInfo>,
-  outputs: Record<string, tf.TensorInfo>,
-): void {
-  const own = backend as unknown as Internals;
+  { code, groups, fours = [], half }: Shader,
+  inputs: Tensors,
+  outputs: Tensors,
+  uniformVectors: number,
+): string {
   const tensors = [...Object.entries(inputs), ...Object.entries(outputs)];
-  tensors.forEach(([, { dataId }]) => own.uploadToGPU(dataId));
-  if (groups === 0) return;
-  const groupsX = Math.min(groups, MOST_GROUPS);
   const readOnly = Object.keys(inputs).length;
   const declarations = tensors.map(([name, tensor], i) =>
     `@group(0) @binding(${i}) var<storage, ${i < readOnly ? "read" : "read_write"}> ${name}: array<${
       fours.includes(name) ? "vec4<f32>" : elementOf(backend, tensor)
     }>;`
   );
-  const uniformVectors = uniforms && Math.ceil(uniforms.length / 4);
   if (uniformVectors) {
     declarations.push(
       `@group(0) @binding(${tensors.length}) var<uniform> uniforms: array<vec4<f32>, ${uniformVectors}>;`,
     );
   }
-  const head = [...(half ? ["enable f16;"] : []), ...declarations, `const GROUPS_X = ${groupsX}u;`].join("\n");
+  const head = [...(half ? ["enable f16;"] : []), ...declarations];
+  return [...head, `const GROUPS_X = ${Math.min(groups, MOST_GROUPS)}u;`, code].join("\n");
+}
 
-  const all = pipelines.get(own.device) ?? new Map<string, Map<string, GPUComputePipeline>>();
-  pipelines.set(own.device, all);
-  const known = all.get(code) ?? new Map<string, GPUComputePipeline>();
-  all.set(code, known);
-  let pipeline = known.get(head);
-  if (!pipeline) {
-    const types = tensors.map((_, i) => i < readOnly ? "read-only-storage" as const : "storage" as const);
-    const layout = own.device.createBindGroupLayout({
-      entries: [...types, ...(uniforms ? ["uniform" as const] : [])].map((type, binding) => ({
-        binding,
-        visibility: GPUShaderStage.COMPUTE,
-        buffer: { type },
-      })),
-    });
-    pipeline = own.device.createComputePipeline({
-      layout: own.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: own.device.createShaderModule({ code: `${head}\n${code}` }), entryPoint: "main" },
-    });
-    known.set(head, pipeline);
+/** Makes a shader ready; null where there is nothing to do. */
+function compile(
+  backend: WebGPUBackend,
+  shader: Shader,
+  inputs: Tensors,
+  outputs: Tensors,
+  uniformVectors: number,
+): Compiled | null {
+  if (shader.groups === 0) return null;
+  const { device } = backend as unknown as Internals;
+  const text = textOf(backend, shader, inputs, outputs, uniformVectors);
+  const types: GPUBufferBindingType[] = [
+    ...Object.keys(inputs).map(() => "read-only-storage" as const),
+    ...Object.keys(outputs).map(() => "storage" as const),
+    ...(uniformVectors ? ["uniform" as const] : []),
+  ];
+  const layout = device.createBindGroupLayout({
+    entries: types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
+  });
+  const pipeline = device.createComputePipeline({
+    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    compute: { module: device.createShaderModule({ code: text }), entryPoint: "main" },
+  });
+  const groupsX = Math.min(shader.groups, MOST_GROUPS);
+  return { text, pipeline, layout, grid: [groupsX, Math.ceil(shader.groups / groupsX)] };
+}
+
+/** What a shader's text depends on beside `key`: names, types and shapes of its tensors, the number of its uniforms. */
+function bindingKey(backend: WebGPUBackend, tensors: [string, tf.TensorInfo][], uniformVectors: number): string {
+  let key = String(uniformVectors);
+  for (const [name, tensor] of tensors) key += `|${name} ${elementOf(backend, tensor)} ${tensor.shape}`;
+  return key;
+}
+
+/**
+ * Queues one dispatch.
+ *
+ * @param key says, with the tensors' names, types and shapes, all that the shader's text depends on: the text is only made when they are new
+ * @param inputs tensors by their names in the shader
+ * @param outputs the same, written
+ * @param uniforms numbers that change from call to call
+ */
+export function dispatch(
+  backend: WebGPUBackend,
+  key: string,
+  shader: () => Shader,
+  inputs: Tensors,
+  outputs: Tensors,
+  uniforms: number[] = [],
+): void {
+  const own = backend as unknown as Internals;
+  const tensors = [...Object.entries(inputs), ...Object.entries(outputs)];
+  tensors.forEach(([, { dataId }]) => own.uploadToGPU(dataId));
+  const uniformVectors = Math.ceil(uniforms.length / 4);
+
+  let known = compiled.get(own.device);
+  if (!known) compiled.set(own.device, known = new Map());
+  const whole = `${key}|${Object.keys(inputs).length}|${bindingKey(backend, tensors, uniformVectors)}`;
+  let ready = known.get(whole);
+  if (ready === undefined) known.set(whole, ready = compile(backend, shader(), inputs, outputs, uniformVectors));
+  if (ready === null) return;
+  if (comparing && ready.text !== textOf(backend, shader(), inputs, outputs, uniformVectors)) {
+    throw new Error(`The key of a shader stands for two texts: ${whole}`);
   }
 
   const buffers = tensors.map(([, { dataId }]) => own.tensorMap.get(dataId).resource);
-  if (uniforms && uniformVectors) {
+  if (uniformVectors) {
     const buffer = own.bufferManager.acquireBuffer(
       16 * uniformVectors,
       GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     );
-    own.queue.writeBuffer(buffer, 0, Float32Array.from({ length: 4 * uniformVectors }, (_, i) => uniforms[i] ?? 0));
+    const padded = new Float32Array(4 * uniformVectors);
+    padded.set(uniforms);
+    own.queue.writeBuffer(buffer, 0, padded);
     own.uniformPendingDisposal.push(buffer);
     buffers.push(buffer);
   }
   tensors.forEach(([, { dataId }]) => own.commandQueueOwnedIds.add(dataId));
   const bindGroup = own.device.createBindGroup({
-    layout: pipeline.getBindGroupLayout(0),
+    layout: ready.layout,
     entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
   });
   own.ensureCommandEncoderReady();
   own.computePassEncoder ??= own.commandEncoder.beginComputePass();
-  own.computePassEncoder.setPipeline(pipeline);
+  own.computePassEncoder.setPipeline(ready.pipeline);
   own.computePassEncoder.setBindGroup(0, bindGroup);
-  own.computePassEncoder.dispatchWorkgroups(groupsX, Math.ceil(groups / groupsX));
+  own.computePassEncoder.dispatchWorkgroups(...ready.grid);
   own.dispatchCountInPass++;
   if (tf.env().getNumber("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE") <= own.dispatchCountInPass) {
     own.endComputePassEncoder();
@@ -154,12 +210,11 @@ const ELEMENT_THREADS = 256;
 export function elementwise(
   count: number,
   body: string,
-  more: { declarations?: string; uniforms?: number[] } = {},
+  declarations = "",
 ): Shader {
   return {
     groups: Math.ceil(count / ELEMENT_THREADS),
-    uniforms: more.uniforms,
-    code: `${more.declarations ?? ""}
+    code: `${declarations}
 @compute @workgroup_size(${ELEMENT_THREADS})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let index = (workgroup.y * GROUPS_X + workgroup.x) * ${ELEMENT_THREADS}u + thread;

@@ -4,10 +4,45 @@
  * @module
  */
 import { NEIGHBOURS } from "../kernels/neighbour_shift.ts";
-import { dispatch, elementwise, output } from "./dispatch.ts";
+import { dispatch, elementwise, output, type Shader } from "./dispatch.ts";
 import { type Kernel, sizeOf } from "./kernel.ts";
 
 const sigmoid = "fn sigmoid(x: f32) -> f32 { return 1.0 / (1.0 + exp(-x)); }";
+
+/** Threads that share an element of a table. */
+const SHARING = 64;
+
+/** Elements that keep a large device busy with a thread each. */
+const ENOUGH = 2 ** 16;
+
+/** Each of a table's `size` elements over its `count` tokens: by the threads of a workgroup where tokens are many and elements few, else by one. */
+function tableGradient(size: number, vocabulary: number, D: number, count: number): Shader {
+  const sum = (start: string, step: number) =>
+    `let d = index % ${D}u;
+  let entry = i32((index / ${D}u) % ${vocabulary}u);
+  let first = (index / ${vocabulary * D}u) * ${count}u;
+  var own = 0.0;
+  for (var i = first + ${start}; i < first + ${count}u; i += ${step}u) {
+    if (i32(tokens[i]) == entry) { own += dy[i * ${D}u + d]; }
+  }`;
+  if (count <= 4 * SHARING || size >= ENOUGH) return elementwise(size, `${sum("0u", 1)}\n  dTable[index] = own;`);
+  return {
+    groups: size,
+    code: `var<workgroup> partial: array<f32, ${SHARING}>;
+@compute @workgroup_size(${SHARING})
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let index = workgroup.y * GROUPS_X + workgroup.x;
+  if (index >= ${size}u) { return; }
+  ${sum("thread", SHARING)}
+  partial[thread] = own;
+  for (var stride = ${SHARING / 2}u; stride > 0u; stride /= 2u) {
+    workgroupBarrier();
+    if (thread < stride) { partial[thread] += partial[thread + stride]; }
+  }
+  if (thread == 0u) { dTable[index] = partial[0]; }
+}`,
+  };
+}
 
 /** Kernels by operation. */
 export const elementKernels: Record<string, Kernel> = {
@@ -17,7 +52,7 @@ export const elementKernels: Record<string, Kernel> = {
     const body = `let at = (index / ${width}u) * ${2 * width}u + index % ${width}u;
   let gate = gateUp[at];
   y[index] = gate * sigmoid(gate) * gateUp[at + ${width}u];`;
-    dispatch(backend, elementwise(sizeOf(y), body, { declarations: sigmoid }), { gateUp }, { y });
+    dispatch(backend, "SwiGlu", () => elementwise(sizeOf(y), body, sigmoid), { gateUp }, { y });
     return [y];
   },
 
@@ -29,7 +64,7 @@ export const elementKernels: Record<string, Kernel> = {
   let s = sigmoid(gate);
   dx[at] = dy[index] * gateUp[at + ${width}u] * s * (1.0 + gate * (1.0 - s));
   dx[at + ${width}u] = dy[index] * gate * s;`;
-    dispatch(backend, elementwise(sizeOf(dy), body, { declarations: sigmoid }), { dy, gateUp }, { dx });
+    dispatch(backend, "SwiGluGradient", () => elementwise(sizeOf(dy), body, sigmoid), { dy, gateUp }, { dx });
     return [dx];
   },
 
@@ -50,7 +85,8 @@ export const elementKernels: Record<string, Kernel> = {
   y[index] = x[first + (${prefix}u + u32(row * ${side} + column)) * ${D}u + d];`;
     const declarations = `var<private> ROWS: array<i32, 8> = array<i32, 8>(${list(0)});
 var<private> COLUMNS: array<i32, 8> = array<i32, 8>(${list(1)});`;
-    dispatch(backend, elementwise(sizeOf(x), body, { declarations }), { x }, { y });
+    const key = `NeighbourShift ${side} ${prefix} ${direction}`;
+    dispatch(backend, key, () => elementwise(sizeOf(x), body, declarations), { x }, { y });
     return [y];
   },
 
@@ -61,38 +97,31 @@ var<private> COLUMNS: array<i32, 8> = array<i32, 8>(${list(1)});`;
     const sample = perSample ? `(index / ${S * D}u) * ${vocabulary}u + ` : "";
     const body = `let token = u32(tokens[index / ${D}u]);
   y[index] = table[(${sample}token) * ${D}u + index % ${D}u];`;
-    dispatch(backend, elementwise(sizeOf(y), body), { tokens, table }, { y });
+    dispatch(backend, `TokenEmbedding ${perSample}`, () => elementwise(sizeOf(y), body), { tokens, table }, { y });
     return [y];
   },
 
-  /** A thread an element of the table, over all tokens: no atomics, the same sum every time. */
+  /** No atomics: the same sum every time. */
   TokenEmbeddingGradient(backend, { dy, tokens }, { vocabulary, perSample }) {
     const [B, S, D] = dy.shape;
     const dTable = output(backend, perSample ? [B, vocabulary, D] : [vocabulary, D]);
-    const count = perSample ? S : B * S;
-    const body = `let d = index % ${D}u;
-  let entry = i32((index / ${D}u) % ${vocabulary}u);
-  let first = (index / ${vocabulary * D}u) * ${count}u;
-  var sum = 0.0;
-  for (var i = first; i < first + ${count}u; i++) {
-    if (i32(tokens[i]) == entry) { sum += dy[i * ${D}u + d]; }
-  }
-  dTable[index] = sum;`;
-    dispatch(backend, elementwise(sizeOf(dTable), body), { dy, tokens }, { dTable });
+    const shader = () => tableGradient(sizeOf(dTable), vocabulary, D, perSample ? S : B * S);
+    dispatch(backend, "TokenEmbeddingGradient", shader, { dy, tokens }, { dTable });
     return [dTable];
   },
 
   SumOfThree(backend, { a, b, c }) {
     const y = output(backend, a.shape);
-    dispatch(backend, elementwise(sizeOf(y), "y[index] = a[index] + (b[index] + c[index]);"), { a, b, c }, { y });
+    const shader = () => elementwise(sizeOf(y), "y[index] = a[index] + (b[index] + c[index]);");
+    dispatch(backend, "SumOfThree", shader, { a, b, c }, { y });
     return [y];
   },
 
   MovingAverage(backend, { average, parameter }, { decay }) {
     const y = output(backend, average.shape);
     const body = "y[index] = average[index] * uniforms[0].x + parameter[index] * uniforms[0].y;";
-    const shader = elementwise(sizeOf(y), body, { uniforms: [decay, 1 - decay] });
-    dispatch(backend, shader, { average, parameter }, { y });
+    const shader = () => elementwise(sizeOf(y), body);
+    dispatch(backend, "MovingAverage", shader, { average, parameter }, { y }, [decay, 1 - decay]);
     return [y];
   },
 };

@@ -25,7 +25,7 @@ function eachFour(
 /** y = sum, or y = sum + addend where there is one; parts and batches one after the other. */
 export function stored(y: string, addend?: string): Epilogue {
   return {
-    name: `stored ${y} ${addend}`,
+    name: ["stored", y, addend].join(" "),
     store(geometry) {
       const { m, n } = geometry.product;
       return eachFour(geometry, ({ sum, row, column }) =>
@@ -44,7 +44,7 @@ export function stored(y: string, addend?: string): Epilogue {
 /** y = silu(gate) · up, the first half of the columns gating the second; with `both`, these are stored, too, as [m, n]. */
 export function gated(y: string, both?: string): Epilogue {
   return {
-    name: `gated ${y} ${both}`,
+    name: ["gated", y, both].join(" "),
     halves: true,
     store(geometry) {
       const { m, n } = geometry.product;
@@ -72,7 +72,7 @@ export function gated(y: string, both?: string): Epilogue {
 /** The gradient of {@link gated} by gate and up, where the sums are that by y. */
 export function gatedGradient(dBoth: string, both: string): Epilogue {
   return {
-    name: `gatedGradient ${dBoth} ${both}`,
+    name: ["gatedGradient", dBoth, both].join(" "),
     store(geometry) {
       const { m, n: width } = geometry.product;
       return eachFour(geometry, ({ sum, row, column }) =>
@@ -96,7 +96,7 @@ export function gatedGradient(dBoth: string, both: string): Epilogue {
 export function normalised(names: { y: string; inverse: string; residual: string }, epsilon: number): Epilogue {
   const { y, inverse, residual } = names;
   return {
-    name: `normalised ${y} ${inverse} ${residual} ${epsilon}`,
+    name: ["normalised", y, inverse, residual, epsilon].join(" "),
     // Sums of squares take the place of a strip of f32, but not of f16.
     declare: ({ product, tile, threads }) =>
       product.half ? `var<workgroup> squares: array<vec4<f32>, ${tile.rows / 4 * threads.columns}>;` : "",

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { attentionKernels } from "./attention.ts";
-import { dispatch, elementOf, elementwise, output } from "./dispatch.ts";
+import { dispatch, elementOf, elementwise, output, type Shader } from "./dispatch.ts";
 import { gated, gatedGradient, normalised, stored } from "./epilogues.ts";
 import { type Kernel, sizeOf } from "./kernel.ts";
 import { layerPrecision } from "./precision.ts";
@@ -30,22 +30,17 @@ function multiply(
 ): void {
   const lengths = (tensors: Tensors) =>
     Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, widths[name] ?? widthOf(tensor)]));
-  dispatch(backend, productShader(products, tile, lengths(inputs), lengths(outputs)), inputs, outputs);
+  const shader = () => productShader(products, tile, lengths(inputs), lengths(outputs));
+  dispatch(backend, JSON.stringify([products, tile, widths]), shader, inputs, outputs);
 }
 
-/** Sums of the slices of their first axis, f32[parts, …] to f32[…], all by one dispatch; those of one part are handed on. The parts are disposed. */
-function sumParts(backend: WebGPUBackend, all: tf.TensorInfo[]): tf.TensorInfo[] {
-  const sums = all.map((parts) => parts.shape[0] === 1 ? { ...parts, shape: parts.shape.slice(1) } : undefined);
-  const open = all.filter((_, i) => !sums[i]);
-  if (!open.length) return sums as tf.TensorInfo[];
-  const fours = open.every((parts) => sizeOf(parts) / parts.shape[0] % 4 === 0);
-  const inputs: Tensors = {};
-  const outputs: Tensors = {};
+/** The shader of {@link sumParts}, parts0 to sum0 and so on. */
+function partsShader(all: tf.TensorInfo[]): Shader {
+  const sizes = all.map((parts) => sizeOf(parts) / parts.shape[0]);
+  const fours = sizes.every((size) => size % 4 === 0);
   let count = 0;
-  const bodies = open.map((parts, i) => {
-    inputs[`parts${i}`] = parts;
-    outputs[`sum${i}`] = output(backend, parts.shape.slice(1));
-    const size = sizeOf(outputs[`sum${i}`]) / (fours ? 4 : 1);
+  const bodies = all.map((parts, i) => {
+    const size = sizes[i] / (fours ? 4 : 1);
     const body = `if (index < ${count + size}u) {
     let at = index - ${count}u;
     var sum = parts${i}[at];
@@ -57,8 +52,17 @@ function sumParts(backend: WebGPUBackend, all: tf.TensorInfo[]): tf.TensorInfo[]
     return body;
   });
   const shader = elementwise(count, bodies.join("\n  "));
-  if (fours) shader.fours = [...Object.keys(inputs), ...Object.keys(outputs)];
-  dispatch(backend, shader, inputs, outputs);
+  return fours ? { ...shader, fours: all.flatMap((_, i) => [`parts${i}`, `sum${i}`]) } : shader;
+}
+
+/** Sums of the slices of their first axis, f32[parts, …] to f32[…], all by one dispatch; those of one part are handed on. The parts are disposed. */
+function sumParts(backend: WebGPUBackend, all: tf.TensorInfo[]): tf.TensorInfo[] {
+  const sums = all.map((parts) => parts.shape[0] === 1 ? { ...parts, shape: parts.shape.slice(1) } : undefined);
+  const open = all.filter((_, i) => !sums[i]);
+  if (!open.length) return sums as tf.TensorInfo[];
+  const inputs = Object.fromEntries(open.map((parts, i) => [`parts${i}`, parts]));
+  const outputs = Object.fromEntries(open.map(({ shape }, i) => [`sum${i}`, output(backend, shape.slice(1))]));
+  dispatch(backend, "sumParts", () => partsShader(open), inputs, outputs);
   open.forEach(({ dataId }) => backend.disposeData(dataId));
   const made = Object.values(outputs);
   return sums.map((sum) => sum ?? made.shift()!);

@@ -46,7 +46,7 @@ export interface Geometry {
 
 /** The end of a product's shader. */
 export interface Epilogue {
-  /** Tells it from all others: a shader is known by it. */
+  /** What it does and with what: all that its text depends on beside the geometry. */
   name: string;
   /** Whether column tiles take one half of their columns from each half of the right operand's rows, `n` counting both. */
   halves?: boolean;
@@ -271,9 +271,6 @@ function body(geometry: Geometry): string {
     ${epilogue.store(geometry)}`;
 }
 
-/** Shaders by everything that goes into them: writing their text takes longer than queueing them. */
-const written = new Map<string, Shader>();
-
 /**
  * The shader of one product, or of several that one dispatch makes beside each other with one tile: they share tile memory and fill the device
  * where each alone would leave a part of it idle.
@@ -287,9 +284,6 @@ export function productShader(
   inputs: Record<string, number>,
   outputs: Record<string, number>,
 ): Shader {
-  const key = JSON.stringify([products, tile, inputs, outputs]);
-  const known = written.get(key);
-  if (known) return known;
   const counts = products.map((product) => groupsOf(product, tile));
   const total = counts.reduce((sum, count) => sum + count, 0);
   const half = products.some((product) => product.half);
@@ -302,7 +296,7 @@ export function productShader(
     ${body(geometry)}
   }`;
   });
-  const shader: Shader = {
+  return {
     groups: total,
     half,
     fours: [...Object.entries(inputs), ...Object.entries(outputs)].flatMap(([name, width]) =>
@@ -320,6 +314,4 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   ${bodies.join(" else ")}
 }`,
   };
-  written.set(key, shader);
-  return shader;
 }

@@ -64,25 +64,27 @@ export const rowKernels: Record<string, Kernel> = {
     const D = x.shape.at(-1)!;
     const y = output(backend, x.shape);
     const inverse = output(backend, [...x.shape.slice(0, -1), 1]);
-    const shader = rowwise(sizeOf(inverse), D, {
-      term: "(x[at] + residual[at]) * (x[at] + residual[at])",
-      scale: `inverseSqrt(sum / ${D}.0 + ${epsilon})`,
-      store: "y[at] = (x[at] + residual[at]) * scale;",
-      once: "inverse[row] = scale;",
-    });
-    dispatch(backend, shader, { x, residual }, { y, inverse });
+    const shader = () =>
+      rowwise(sizeOf(inverse), D, {
+        term: "(x[at] + residual[at]) * (x[at] + residual[at])",
+        scale: `inverseSqrt(sum / ${D}.0 + ${epsilon})`,
+        store: "y[at] = (x[at] + residual[at]) * scale;",
+        once: "inverse[row] = scale;",
+      });
+    dispatch(backend, `RmsNorm ${epsilon}`, shader, { x, residual }, { y, inverse });
     return [y, inverse];
   },
 
   RmsNormGradient(backend, { dy, y, inverse }) {
     const D = y.shape.at(-1)!;
     const dx = output(backend, y.shape);
-    const shader = rowwise(sizeOf(inverse), D, {
-      term: "dy[at] * y[at]",
-      scale: `sum / ${D}.0`,
-      store: "dx[at] = inverse[row] * (dy[at] - y[at] * scale);",
-    });
-    dispatch(backend, shader, { dy, y, inverse }, { dx });
+    const shader = () =>
+      rowwise(sizeOf(inverse), D, {
+        term: "dy[at] * y[at]",
+        scale: `sum / ${D}.0`,
+        store: "dx[at] = inverse[row] * (dy[at] - y[at] * scale);",
+      });
+    dispatch(backend, "RmsNormGradient", shader, { dy, y, inverse }, { dx });
     return [dx];
   },
 
@@ -92,12 +94,14 @@ export const rowKernels: Record<string, Kernel> = {
     const logP = likelihood === "softmax"
       ? "logits[first + u32(label)] - shift - log(total)"
       : "log(s(logits[first + u32(label)])) - log(total)";
-    const body = `let label = i32(labels[index]);
+    const body = () =>
+      `let label = i32(labels[index]);
   if (label < 0) { loss[index] = 0.0; return; }
   let first = index * ${V}u;
   ${denominator(likelihood, V)}
   loss[index] = -weights[index] * (${logP});`;
-    dispatch(backend, elementwise(R, body, { declarations: stable }), { logits, labels, weights }, { loss });
+    const shader = () => elementwise(R, body(), stable);
+    dispatch(backend, `CrossEntropy ${likelihood}`, shader, { logits, labels, weights }, { loss });
     return [loss];
   },
 
@@ -108,7 +112,8 @@ export const rowKernels: Record<string, Kernel> = {
       ? "dx[first + i] = scale * (exp(logits[first + i] - shift) / total - select(0.0, 1.0, i == label));"
       : `let x = logits[first + i];
     dx[first + i] = scale * slope(x) * (1.0 / total - select(0.0, 1.0 / s(x), i == label));`;
-    const body = `let first = index * ${V}u;
+    const body = () =>
+      `let first = index * ${V}u;
   if (i32(labels[index]) < 0) {
     for (var i = 0u; i < ${V}u; i++) { dx[first + i] = 0.0; }
     return;
@@ -119,27 +124,30 @@ export const rowKernels: Record<string, Kernel> = {
   for (var i = 0u; i < ${V}u; i++) {
     ${store}
   }`;
-    dispatch(backend, elementwise(R, body, { declarations: stable }), { dy, logits, labels, weights }, { dx });
+    const shader = () => elementwise(R, body(), stable);
+    dispatch(backend, `CrossEntropyGradient ${likelihood}`, shader, { dy, logits, labels, weights }, { dx });
     return [dx];
   },
 
   /** The target is `wanted` here: WGSL keeps the other word for itself. */
   BinaryCrossEntropy(backend, { logits, target }) {
     const loss = output(backend, []);
-    const shader = rowwise(1, sizeOf(logits), {
-      term: "max(logits[at], 0.0) - logits[at] * f32(wanted[at]) + log(1.0 + exp(-abs(logits[at])))",
-      scale: "sum",
-      store: "",
-      once: "loss[0] = sum;",
-    });
-    dispatch(backend, shader, { logits, wanted: target }, { loss });
+    const shader = () =>
+      rowwise(1, sizeOf(logits), {
+        term: "max(logits[at], 0.0) - logits[at] * f32(wanted[at]) + log(1.0 + exp(-abs(logits[at])))",
+        scale: "sum",
+        store: "",
+        once: "loss[0] = sum;",
+      });
+    dispatch(backend, "BinaryCrossEntropy", shader, { logits, wanted: target }, { loss });
     return [loss];
   },
 
   BinaryCrossEntropyGradient(backend, { dy, logits, target }) {
     const dx = output(backend, logits.shape);
     const body = "dx[index] = dy[0] * (1.0 / (1.0 + exp(-logits[index])) - f32(wanted[index]));";
-    dispatch(backend, elementwise(sizeOf(dx), body), { dy, logits, wanted: target }, { dx });
+    const shader = () => elementwise(sizeOf(dx), body);
+    dispatch(backend, "BinaryCrossEntropyGradient", shader, { dy, logits, wanted: target }, { dx });
     return [dx];
   },
 
@@ -151,7 +159,7 @@ export const rowKernels: Record<string, Kernel> = {
   for (var i = 1u; i < ${V}u; i++) { if (logits[first + i] > logits[first + best]) { best = i; } }
   let label = i32(labels[index]);
   correct[index] = select(0.0, 1.0, label < 0 || label == i32(best));`;
-    dispatch(backend, elementwise(R, body), { logits, labels }, { correct });
+    dispatch(backend, "CorrectTokens", () => elementwise(R, body), { logits, labels }, { correct });
     return [correct];
   },
 };

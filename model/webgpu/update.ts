@@ -14,7 +14,7 @@ const THREADS = 256;
 type Tensors = Record<string, tf.TensorInfo>;
 
 /** A shader whose workgroups are dealt out to several bodies, each with `group` counted from its own first; one runs one `body`. */
-function dealt(bodies: { groups: number; body: string }[], declarations: string, uniforms?: number[]): Shader {
+function dealt(bodies: { groups: number; body: string }[], declarations: string): Shader {
   let end = 0;
   const cases = bodies.map(({ groups, body }) => {
     const begin = end;
@@ -27,7 +27,6 @@ function dealt(bodies: { groups: number; body: string }[], declarations: string,
   });
   return {
     groups: end,
-    uniforms,
     code: `${declarations}
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
@@ -76,9 +75,10 @@ function update(
   const bound = Object.keys({ ...states[0], ...results[0] }).length;
   const each = Math.max(1, Math.floor((storageBuffers(backend) - 1) / bound));
   for (const chunk of chunks(states.map((_, i) => i), each)) {
-    const bodies = chunk.map((i, place) => ({
-      groups: Math.ceil(sizeOf(states[i].parameter) / THREADS),
-      body: `let index = group * ${THREADS}u + thread;
+    const bodies = () =>
+      chunk.map((i, place) => ({
+        groups: Math.ceil(sizeOf(states[i].parameter) / THREADS),
+        body: `let index = group * ${THREADS}u + thread;
     if (index >= ${sizeOf(states[i].parameter)}u) { return; }
     let decay = uniforms[${2 + (place >> 2)}].${"xyzw"[place % 4]};
     let g = gradient${place}[index] * scale[0];
@@ -87,14 +87,15 @@ function update(
     m${place}[index] = moved.y;
     v${place}[index] = moved.z;
     ${states[i].average ? `a${place}[index] = average${place}[index] * uniforms[1].z + moved.x * uniforms[1].w;` : ""}`,
-    }));
+      }));
     const named = (tensors: Tensors[]): Tensors =>
       Object.fromEntries(
         chunk.flatMap((i, place) => Object.entries(tensors[i]).map(([name, tensor]) => [name + place, tensor])),
       );
     const decays = chunk.map((i) => 1 - learningRate * weightDecays[i]);
-    const shader = dealt(bodies, adam(rule), [...common, ...decays]);
-    dispatch(backend, shader, { ...named(states), scale }, named(results));
+    const tensors = { ...named(states), scale };
+    const shader = () => dealt(bodies(), adam(rule));
+    dispatch(backend, `AdamUpdates ${rule}`, shader, tensors, named(results), [...common, ...decays]);
   }
   return results.flatMap((result) => Object.values(result));
 }
@@ -137,21 +138,20 @@ export const updateKernels: Record<string, Kernel> = {
     const squares = output(backend, [count]);
     let first = 0;
     for (const chunk of chunks(gradients.map((_, i) => i), storageBuffers(backend) - 1)) {
-      const bodies = chunk.map((i, place) => {
-        const at = first;
-        first += groups[i];
-        return {
+      const start = first;
+      const bodies = () =>
+        chunk.map((i, place) => ({
           groups: groups[i],
           body: `var own = 0.0;
     for (var i = group * ${THREADS}u + thread; i < ${sizeOf(gradients[i])}u; i += ${groups[i] * THREADS}u) {
       own += gradient${place}[i] * gradient${place}[i];
     }
     let whole = sum(thread, own);
-    if (thread == 0u) { squares[${at}u + group] = whole; }`,
-        };
-      });
+    if (thread == 0u) { squares[${start}u + all] = whole; }`,
+        }));
       const named = Object.fromEntries(chunk.map((i, place) => [`gradient${place}`, gradients[i]]));
-      dispatch(backend, dealt(bodies, SUM), named, { squares });
+      dispatch(backend, `ClipScale ${start}`, () => dealt(bodies(), SUM), named, { squares });
+      first += chunk.reduce((sum, i) => sum + groups[i], 0);
     }
     const [scale, norm] = [output(backend, []), output(backend, [])];
     const whole = `var own = 0.0;
@@ -161,7 +161,8 @@ export const updateKernels: Record<string, Kernel> = {
       norm[0] = root;
       scale[0] = min(1.0, uniforms[0].x / (root + 1e-6));
     }`;
-    dispatch(backend, dealt([{ groups: 1, body: whole }], SUM, [clipNorm]), { squares }, { scale, norm });
+    const shader = () => dealt([{ groups: 1, body: whole }], SUM);
+    dispatch(backend, "ClipScale", shader, { squares }, { scale, norm }, [clipNorm]);
     backend.disposeData(squares.dataId);
     return [scale, norm];
   },

@@ -33,6 +33,17 @@ Deno.test("truncatedNormal() has the asked deviation", () => {
   assert.ok(Math.abs(Math.sqrt(mean(squares)) / 0.25 - 1) < 1e-4);
 });
 
+Deno.test("truncatedNormals() are truncatedNormal() of the draws to the last bit", () => {
+  const random = createRandom(4);
+  const ends = [0, 2 ** -32, 0.5 - 2 ** -32, 0.5, 0.5 + 2 ** -32, 1 - 2 ** -32];
+  const fractions = [...ends, ...Array.from({ length: 50_000 }, () => random.next())];
+  for (const deviation of [0.25, 1 / Math.sqrt(512), 0]) {
+    let i = 0;
+    const drawn = truncatedNormals(fractions.length, deviation, { next: () => fractions[i++], normal: () => NaN });
+    assert.deepEqual(drawn, Float32Array.from(fractions, (fraction) => truncatedNormal(fraction, deviation)));
+  }
+});
+
 Deno.test("truncatedNormals() and normals() have mean 0 and the asked deviation", () => {
   for (const draw of [truncatedNormals, normals]) {
     const values = draw(50_000, 0.25, createRandom(1));

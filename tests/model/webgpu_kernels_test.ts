@@ -1,9 +1,11 @@
 /** Every WGSL kernel against the composition of stock operations that defines it, on the same device. */
 import * as tf from "@tensorflow/tfjs";
+import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import assert from "node:assert/strict";
 import { createRandom } from "../../arc/random.ts";
 import { attention } from "../../model/kernels/attention.ts";
 import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
+import { dispatch, elementwise, output } from "../../model/webgpu/dispatch.ts";
 import { eachBackend } from "../backends.ts";
 import { outputOf } from "../script.ts";
 
@@ -54,6 +56,18 @@ const normal = (...shape: number[]): Filling => ({ normal: shape });
 /** A test of WGSL kernels: there are none on the processor. */
 const onDevice = (name: string, test: () => Promise<void>) => eachBackend(name, test, ["webgpu"]);
 
+onDevice("dispatch() throws in tests where a key stands for two texts", async () => {
+  const backend = tf.backend() as WebGPUBackend;
+  const y = output(backend, [4]);
+  const fill = (value: string) => dispatch(backend, "fill", () => elementwise(4, `y[index] = ${value};`), {}, { y });
+  fill("1.0");
+  fill("1.0");
+  assert.throws(() => fill("2.0"), /stands for two texts: fill/);
+  const tensor = tf.engine().makeTensorFromTensorInfo(y);
+  assert.deepEqual([...await tensor.data()], [1, 1, 1, 1]);
+  tensor.dispose();
+});
+
 onDevice("SwiGlu and its gradient agree with their compositions", async () => {
   for (const shape of [[3, 5, 2 * 7], [2, 2 * 130]]) {
     await compare("SwiGlu", { gateUp: normal(...shape) });
@@ -85,6 +99,9 @@ onDevice("TokenEmbedding and its gradient agree with their compositions, one tab
     const attributes = { vocabulary: 7, perSample };
     await compare("TokenEmbedding", { tokens, table: perSample ? normal(3, 7, 9) : normal(7, 9) }, attributes);
     await compare("TokenEmbeddingGradient", { dy: normal(3, 5, 9), tokens }, attributes);
+    // So many that a workgroup shares them.
+    const many: Filling = { whole: [2, 300], from: 0, to: 7 };
+    await compare("TokenEmbeddingGradient", { dy: normal(2, 300, 9), tokens: many }, attributes);
   }
 });
 
@@ -191,7 +208,7 @@ onDevice(
     import { dispatch, elementwise, output } from "${new URL("../../model/webgpu/dispatch.ts", import.meta.url)}";
     await startBackend("webgpu");
     const y = output(tf.backend(), [4]);
-    dispatch(tf.backend(), elementwise(4, "let from = 1.0; y[index] = from;"), {}, { y });
+    dispatch(tf.backend(), "refused", () => elementwise(4, "let from = 1.0; y[index] = from;"), {}, { y });
     await tf.engine().makeTensorFromTensorInfo(y).data().then(
       (values) => console.log(String(values)),
       (error) => console.log(error.message),
