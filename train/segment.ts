@@ -6,6 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../arc/dataset.ts";
 import type { ModelConfig } from "../model/config.ts";
+import { gradients as gradientsOf } from "../model/gradients.ts";
 import {
   answer,
   embed,
@@ -110,7 +111,7 @@ export function segmentGradients(
   const rotations = rotary(model, S);
   const kept: Partial<SegmentResult> = {};
   const keep = <T extends tf.Tensor | undefined>(tensor: T): T => tensor && tf.keep(tensor.clone()) as T;
-  const { value, grads } = tf.engine().gradients(
+  const { value, grads } = gradientsOf(
     () => {
       const embedded: Embedded = embed(parameters, input, model, rotations);
       const settled = withoutGradient(() =>
@@ -145,8 +146,6 @@ export function segmentGradients(
       return tf.div(losses.total, whole);
     },
     [input.rows, ...Object.values(parameters)],
-    undefined as unknown as tf.Tensor,
-    true,
   );
   tf.dispose([value, rotations.cos, rotations.sin]);
   const gradients: Parameters = {};
@@ -162,7 +161,9 @@ function continueTarget(
   model: ModelConfig,
   last: tf.Tensor,
 ): tf.Tensor {
-  const settled = settle(parameters, state, embedded, model);
-  const [halt, going] = columns(haltValues(parameters, step(parameters, settled, embedded, model, true).zH));
+  // Settling frees each call's memory; all calls but the last may settle here.
+  const settling = { ...model, gradientCalls: 1 };
+  const settled = settle(parameters, state, embedded, settling);
+  const [halt, going] = columns(haltValues(parameters, step(parameters, settled, embedded, settling, true).zH));
   return tf.sigmoid(tf.where(tf.greater(last, 0), halt, tf.maximum(halt, going)));
 }
