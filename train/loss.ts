@@ -55,7 +55,7 @@ export function segmentLoss(
   const answer = tf.sum(crossEntropy(flat, targets.labels, targets.weights, likelihood));
   const correct = tf.reshape(correctTokens(flat, targets.checked), [B, S]);
   const right = tf.sum(correct, 1);
-  const halt = qHalt && binaryCrossEntropy(qHalt, tf.cast(tf.equal(right, S), "float32"));
+  const halt = qHalt && binaryCrossEntropy(qHalt, tf.min(correct, 1));
   const going = qContinue && binaryCrossEntropy(qContinue.value, qContinue.target);
   let total = answer;
   if (halt) total = tf.add(total, tf.mul(0.5, halt));
