@@ -13,10 +13,10 @@ import type { PuzzleTable } from "./puzzle_table.ts";
 import { modelInput, segmentGradients, type SegmentResult, targetsOf } from "./segment.ts";
 
 /**
- * Bytes that a step's largest tensor is kept to on a GPU. A step keeps some twenty tensors of about this size and no GPU says how much memory it
- * has; one that is fast is busy with far smaller ones.
+ * Bytes that a step's largest tensor is kept to on a GPU. HRM's step holds about thirty times as much at its peak, and no GPU says how much
+ * memory it has; one that is fast is busy with far smaller tensors.
  */
-const LARGEST = 2 ** 29;
+const LARGEST = 2 ** 28;
 
 /** Bytes of the largest tensor of a segment for each row of the batch. */
 function largestRow(model: ModelConfig): number {

@@ -171,7 +171,9 @@ function continueTarget(
   model: ModelConfig,
   last: tf.Tensor,
 ): tf.Tensor {
-  const settled = settle(parameters, state, embedded, model);
-  const [halt, going] = columns(haltValues(parameters, step(parameters, settled, embedded, model, true).zH));
+  // Settling frees each call's memory; all calls but the last may settle here.
+  const settling = { ...model, gradientCalls: 1 };
+  const settled = settle(parameters, state, embedded, settling);
+  const [halt, going] = columns(haltValues(parameters, step(parameters, settled, embedded, settling, true).zH));
   return tf.sigmoid(tf.where(tf.greater(last, 0), halt, tf.maximum(halt, going)));
 }

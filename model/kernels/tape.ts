@@ -58,7 +58,7 @@ export function gradients(
   try {
     const dependent = new Set(xs.map(({ id }) => id));
     const { value, tape } = record(engine, f, dependent, saved);
-    const slopes = backward(engine, value, tape, dependent);
+    const slopes = backward(engine, value, tape, dependent, new Set(saved));
     const own = xs.map(({ id }) => slopes.get(id));
     found.push(value, ...own.filter((slope) => slope !== undefined));
     return { value, gradients: own };
@@ -141,15 +141,21 @@ function compute(engine: Engine, invocation: Invocation): Entry & { several: boo
   }
 }
 
-/** Walks the tape back. Gradients of intermediate results are disposed as soon as they are passed on. */
+/** Walks the tape back. Gradients of intermediate results and what was saved for them are disposed as soon as nothing asks for them any more. */
 function backward(
   engine: Engine,
   value: tf.Tensor,
   tape: readonly Entry[],
   dependent: ReadonlySet<number>,
+  own: ReadonlySet<tf.Tensor>,
 ): Map<number, tf.Tensor> {
   const slopes = new Map([[value.id, tf.ones(value.shape)]]);
-  for (const { name, inputs, outputs, gradient } of tape.toReversed()) {
+  const uses = new Map<tf.Tensor, number>();
+  for (const { saved } of tape) {
+    for (const tensor of new Set(saved)) if (own.has(tensor)) uses.set(tensor, (uses.get(tensor) ?? 0) + 1);
+  }
+  uses.delete(value);
+  for (const { name, inputs, outputs, saved, gradient } of tape.toReversed()) {
     if (!outputs.some(({ id }) => slopes.has(id))) continue;
     if (!gradient) throw new Error(`Cannot compute the gradient of ${name}: it has none`);
     const passed: tf.Tensor[] = [];
@@ -169,6 +175,12 @@ function backward(
     for (const { id } of outputs) {
       slopes.get(id)?.dispose();
       slopes.delete(id);
+    }
+    for (const tensor of new Set(saved)) {
+      const left = (uses.get(tensor) ?? 0) - 1;
+      uses.set(tensor, left);
+      // A gradient may be a saved tensor, handed on as it was.
+      if (left === 0 && !passed.includes(tensor)) tensor.dispose();
     }
   }
   return slopes;

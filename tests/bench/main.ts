@@ -10,7 +10,7 @@
  * @module
  */
 import process from "node:process";
-import { type BackendName, startBackend } from "../../model/backend.ts";
+import { type Backend, type BackendName, startBackend } from "../../model/backend.ts";
 import { startCpu } from "../../model/cpu/backend.ts";
 import { MAX_SIDE } from "../../model/parameters.ts";
 import { choiceOption, parseArguments, runCommand, UsageError } from "../../train/command_line.ts";
@@ -62,9 +62,10 @@ function parseLoop(text: string): Config {
 }
 
 /** Times steps of a configuration for about ten seconds, at least three. */
-async function steps(config: Config) {
-  const [first] = await timeSteps(config, 1, 1);
-  const times = await timeSteps(config, 2, Math.max(3, Math.min(100, Math.ceil(10_000 / first))));
+async function steps(config: Config, { largestTensor }: Backend) {
+  const [first] = await timeSteps(config, 1, 1, largestTensor);
+  const repeats = Math.max(3, Math.min(100, Math.ceil(10_000 / first)));
+  const times = await timeSteps(config, 2, repeats, largestTensor);
   const ms = median(times);
   const best = Math.min(...times);
   return { step_ms: ms, best_step_ms: best, gflops: stepFlop(config) / ms / 1e6 };
@@ -100,7 +101,7 @@ export async function bench(args: string[]): Promise<void> {
 
   if (only) {
     if (given.flags.has("profile")) {
-      const training = startTraining(only);
+      const training = startTraining(only, backend.largestTensor);
       for (let i = 0; i < 3; i++) await training.step();
       const parts = await profile(async () => {
         for (let i = 0; i < 5; i++) await training.step();
@@ -118,7 +119,7 @@ export async function bench(args: string[]): Promise<void> {
         }
       }
     }
-    const { step_ms, best_step_ms, gflops } = await steps(only);
+    const { step_ms, best_step_ms, gflops } = await steps(only, backend);
     const segments = only.training.batchSize / (await timeSegment(only, 4, 3)) * 1000;
     console.log(JSON.stringify({
       ...(shape ? { shape } : { loop }),
@@ -169,7 +170,7 @@ export async function bench(args: string[]): Promise<void> {
     print("\ntraining                                       ms a step   GFLOP/s   inference: segments of one sample/s");
     const results: Record<string, unknown> = {};
     for (const [name, config] of configs) {
-      const { step_ms, gflops } = await steps(config);
+      const { step_ms, gflops } = await steps(config, backend);
       const segments = config.training.batchSize / (await timeSegment(config, 4, 3)) * 1000;
       results[name] = { step_ms: round(step_ms), gflops: round(gflops), segments_per_second: round(segments) };
       print(

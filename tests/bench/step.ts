@@ -10,6 +10,7 @@ import { think } from "../../model/act.ts";
 import { type Network, specify } from "../../model/parameters.ts";
 import { type Config, makeConfig } from "../../train/config.ts";
 import { PuzzleTable } from "../../train/puzzle_table.ts";
+import { countParts } from "../../train/micro_batches.ts";
 import { modelInput } from "../../train/segment.ts";
 import { createTrainingState, disposeTrainingState, trainStep } from "../../train/step.ts";
 import { feedForwardWidth, type ModelConfig } from "../../model/config.ts";
@@ -103,21 +104,27 @@ export interface Training {
   dispose(): void;
 }
 
-/** A fresh training. */
-export function startTraining(config: Config): Training {
+/** A fresh training, in parts where a device holds no tensor of more than `largestTensor` bytes. */
+export function startTraining(config: Config, largestTensor?: number): Training {
   const random = createRandom(2);
   const table = new PuzzleTable(16, config.model.puzzleWidth, config.training.puzzleRule);
   const state = createTrainingState(startNetwork(config.model), table, config);
   const batch = randomBatch(config);
+  const parts = countParts(config.model, config.training.batchSize, largestTensor);
   return {
-    step: () => trainStep(state, batch, config, 1000, random),
+    step: () => trainStep(state, batch, config, 1000, random, { parts }),
     dispose: () => disposeTrainingState(state),
   };
 }
 
 /** Milliseconds of `repeats` steps, after `warmup` more. */
-export async function timeSteps(config: Config, warmup: number, repeats: number): Promise<number[]> {
-  const training = startTraining(config);
+export async function timeSteps(
+  config: Config,
+  warmup: number,
+  repeats: number,
+  largestTensor?: number,
+): Promise<number[]> {
+  const training = startTraining(config, largestTensor);
   const times: number[] = [];
   for (let i = 0; i < warmup + repeats; i++) {
     const start = performance.now();

@@ -5,7 +5,7 @@ import { countParts } from "../../train/micro_batches.ts";
 Deno.test("countParts() is one without a limit and where the batch fits", () => {
   const model = presets.arc({ side: 30 });
   assert.equal(countParts(model, 768), 1);
-  assert.equal(countParts(model, 32, 2 ** 31), 1);
+  assert.equal(countParts(model, 24, 2 ** 31), 1);
 });
 
 Deno.test("countParts() keeps the largest tensor of a part within the limit", () => {
@@ -23,5 +23,5 @@ Deno.test("countParts() refuses a row that is too large alone, naming both sizes
 });
 
 Deno.test("countParts() keeps tensors moderate however much a buffer may hold", () => {
-  assert.equal(countParts(presets.arc({ side: 30 }), 768, 2 ** 40), 16);
+  assert.equal(countParts(presets.arc({ side: 30 }), 768, 2 ** 40), 32);
 });
