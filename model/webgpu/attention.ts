@@ -13,7 +13,6 @@ import { perTile, reader, type Size, writer } from "./heads.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   addWeighted,
-  chooseTiles,
   columnsOf,
   combine,
   each,
@@ -23,15 +22,14 @@ import {
   range,
   rowOf,
   scaleSums,
+  type SHADERS,
   type Tiles,
   tilesOf,
   type Tiling,
+  tilingsFor,
   XYZW,
   zeroSums,
 } from "./attention_tiles.ts";
-
-/** Tiles of rows that the shaders hold in workgroup memory. */
-export const ROWS = { forward: 1, gradient: 2 };
 
 const query = "rotated(at(b, n, 0u, t), t, pair)";
 const key = "rotated(at(b, n, 1u, t), t, pair)";
@@ -214,8 +212,8 @@ function sizeOf([B, T, packed]: number[], heads: number): Size {
 }
 
 /** The tiling that is given, or the one to be preferred. */
-function tilesFor(backend: WebGPUBackend, { T, K }: Size, rows: number, tiling?: Tiling): Tiles {
-  return tiling ? tilesOf(tiling, K) : chooseTiles(T, K, rows, workgroupBytes(backend));
+function tilesFor(shader: keyof typeof SHADERS, backend: WebGPUBackend, { T, K }: Size, tiling?: Tiling): Tiles {
+  return tilesOf(tiling ?? tilingsFor(shader, T, K, workgroupBytes(backend))[0], K);
 }
 
 type Inputs = Record<string, TensorInfo>;
@@ -226,7 +224,7 @@ export function attend(backend: WebGPUBackend, { qkv, cos, sin }: Inputs, heads:
   const { B, T, N, K } = size;
   const y = output(backend, [B, T, N * K]);
   const logSumExp = output(backend, [B, N, T]);
-  dispatch(backend, forward(size, tilesFor(backend, size, ROWS.forward, tiling)), { qkv, cos, sin }, { y, logSumExp });
+  dispatch(backend, forward(size, tilesFor("forward", backend, size, tiling)), { qkv, cos, sin }, { y, logSumExp });
   return [y, logSumExp];
 }
 
@@ -238,11 +236,10 @@ export function attendGradient(
   tilings: { queries?: Tiling; keys?: Tiling } = {},
 ) {
   const size = sizeOf(qkv.shape, heads);
-  const tiles = (tiling?: Tiling) => tilesFor(backend, size, ROWS.gradient, tiling);
   const dqkv = output(backend, qkv.shape);
   const along = output(backend, logSumExp.shape);
-  const queries = queryGradient(size, tiles(tilings.queries));
-  const keys = keyValueGradient(size, tiles(tilings.keys));
+  const queries = queryGradient(size, tilesFor("queryGradient", backend, size, tilings.queries));
+  const keys = keyValueGradient(size, tilesFor("keyValueGradient", backend, size, tilings.keys));
   dispatch(backend, queries, { dy, qkv, cos, sin, y, logSumExp }, { dqkv, along });
   dispatch(backend, keys, { dy, qkv, cos, sin, logSumExp, along }, { dqkv });
   backend.disposeData(along.dataId);

@@ -10,7 +10,7 @@
 
 /** How a workgroup's threads share a product out: an R x J block each. */
 export interface Tiling {
-  /** Threads that share the rows: 4, 8 or 16. */
+  /** Threads that share the rows: 4 or 8. */
   across: number;
   /** Threads that share the columns. */
   down: number;
@@ -36,27 +36,57 @@ export interface Tiles extends Tiling {
   held: number;
 }
 
-/** The tilings there are, those to be preferred first; `deno task tune --attention` measures them. */
-export const TILINGS: Tiling[] = [
-  { across: 8, down: 16, R: 4, J: 8 },
-  { across: 8, down: 8, R: 8, J: 8 },
-  { across: 8, down: 8, R: 8, J: 4 },
-  { across: 16, down: 16, R: 4, J: 4 },
-  { across: 4, down: 16, R: 4, J: 8 },
+/** Where there are few positions, heads are narrow or a workgroup has little memory; the first to be preferred. */
+const SMALL: Tiling[] = [
   { across: 8, down: 8, R: 4, J: 8 },
+  { across: 4, down: 16, R: 4, J: 8 },
   { across: 4, down: 8, R: 4, J: 8 },
   { across: 8, down: 8, R: 4, J: 4 },
   { across: 4, down: 4, R: 4, J: 4 },
 ];
 
-/** How much more work than the least a preferred tiling may make of padding and idle threads. */
+/**
+ * What each shader holds of rows in workgroup memory, in tiles, and its tilings, the first to be preferred: `deno task tune --attention` times
+ * them. A gradient keeps up to four blocks in registers, too many for the largest.
+ */
+export const SHADERS = {
+  forward: {
+    rows: 1,
+    tilings: [
+      { across: 8, down: 16, R: 4, J: 8 },
+      { across: 8, down: 8, R: 8, J: 8 },
+      { across: 8, down: 8, R: 8, J: 4 },
+      ...SMALL,
+    ],
+  },
+  queryGradient: {
+    rows: 2,
+    tilings: [{ across: 8, down: 16, R: 4, J: 8 }, { across: 8, down: 8, R: 8, J: 4 }, ...SMALL],
+  },
+  keyValueGradient: {
+    rows: 2,
+    tilings: [{ across: 8, down: 16, R: 4, J: 8 }, { across: 8, down: 8, R: 8, J: 4 }, ...SMALL],
+  },
+} satisfies Record<string, { rows: number; tilings: Tiling[] }>;
+
+/** How much more work than the least a preferred tiling may make of padding and of idle threads. */
 const SPARE = 1.25;
 
-/** Numbers that two vectors share a loop's turn of: a pair of fours. Columns of a weighted sum go by as many. */
-const TURN = 8;
+/** Threads that a device runs at a time at least. */
+const WARP = 32;
 
-/** Turns that one filling of the strip is good for. */
-const TURNS = 2;
+/** Lines of the strip, a line for each number of two pairs or for each of so many columns. */
+const LINES = 16;
+
+/** Lines that a turn of a loop takes, all written out. */
+const TURN = 4;
+
+/** Turns that one filling of the strip is good for, and turns that a pair takes. */
+const TURNS = LINES / TURN;
+const PAIR_TURNS = 8 / TURN;
+
+/** Pairs that one filling holds. */
+const STRIP_PAIRS = LINES / 8;
 
 /** The numbers 0 … n-1. */
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -71,12 +101,12 @@ export const each = (n: number, statement: (i: number) => string): string => ran
 const stripWidth = ({ N, across, held }: Tiles) => Math.max(N / 4, 2 * across * held) + 1;
 
 /** Pairs of a row in workgroup memory: whole strips of them. */
-const rowPairs = ({ pairs }: Tiles) => Math.ceil(pairs / TURNS) * TURNS;
+const rowPairs = ({ pairs }: Tiles) => Math.ceil(pairs / STRIP_PAIRS) * STRIP_PAIRS;
 
 /** Bytes of workgroup memory of a shader that holds `tiles` of rows. */
 function bytesOf(tiles: Tiles, rows: number): number {
-  const lines = TURN * rowPairs(tiles) * rows + 4 * tiles.across;
-  return 16 * (lines * (tiles.M / 4 + 1) + TURNS * TURN * stripWidth(tiles));
+  const lines = 8 * rowPairs(tiles) * rows + 4 * tiles.across;
+  return 16 * (lines * (tiles.M / 4 + 1) + LINES * stripWidth(tiles));
 }
 
 /** A tiling for vectors of K numbers. */
@@ -86,34 +116,23 @@ export function tilesOf(tiling: Tiling, K: number): Tiles {
   return { ...tiling, K, threads: across * down, M: down * R, N: across * J, pairs, held: Math.ceil(pairs / across) };
 }
 
-/** Whether a workgroup's memory holds what it needs. */
-export function fits(tiling: Tiling, K: number, rows: number, limit: number): boolean {
-  return bytesOf(tilesOf(tiling, K), rows) <= limit;
-}
-
 /**
- * The first tiling that fits the workgroup's memory and does little more than the least work for T positions.
+ * The tilings that fit a workgroup's memory and do little more than the least work for T positions, the first to be preferred.
  *
- * @param rows tiles of rows that the shader holds
  * @param limit bytes of memory that a workgroup has
  * @throws {Error} where none fits
  */
-export function chooseTiles(T: number, K: number, rows: number, limit: number): Tiles {
-  const fitting = TILINGS.filter((tiling) => fits(tiling, K, rows, limit)).map((tiling) => tilesOf(tiling, K));
+export function tilingsFor(shader: keyof typeof SHADERS, T: number, K: number, limit: number): Tiling[] {
+  const { rows, tilings } = SHADERS[shader];
+  const fitting = tilings.filter((tiling) => bytesOf(tilesOf(tiling, K), rows) <= limit);
   if (!fitting.length) throw new Error(`Cannot attend with heads of width ${K}: a workgroup has ${limit} bytes only`);
-  const work = ({ M, N, across, held, pairs }: Tiles) =>
-    Math.ceil(T / M) * M * Math.ceil(T / N) * N * (1 + across * held / pairs);
+  const work = (tiling: Tiling) => {
+    const { M, N, across, held, pairs, threads } = tilesOf(tiling, K);
+    const idle = (1 + across * held / pairs) * Math.max(1, WARP / threads);
+    return Math.ceil(T / M) * M * Math.ceil(T / N) * N * idle;
+  };
   const least = Math.min(...fitting.map(work));
-  return fitting.find((tiles) => work(tiles) <= SPARE * least)!;
-}
-
-/** The thread's place: `tx` of those that share its rows, `ty` of those that share its columns. Eight by four of a warp meet in few banks. */
-export function placeOf({ across, down }: Tiles): string {
-  return across % 8 === 0 && down % 4 === 0
-    ? `let tx = thread % 8u + 8u * (thread / 32u % ${across / 8}u);
-  let ty = thread / 8u % 4u + 4u * (thread / ${4 * across}u);`
-    : `let tx = thread % ${across}u;
-  let ty = thread / ${across}u;`;
+  return fitting.filter((tiling) => work(tiling) <= SPARE * least);
 }
 
 /** Workgroup memory: tiles of rows, the strip, and the weights of as many columns as the threads have in one four each. */
@@ -121,7 +140,7 @@ export function memory(rows: string[], tiles: Tiles): string {
   const { M, across } = tiles;
   return `alias Line = array<vec4<f32>, ${M / 4 + 1}>;
 ${
-    rows.map((name) => `var<workgroup> ${name}: array<array<Line, ${TURN}>, ${rowPairs(tiles)}>;`)
+    rows.map((name) => `var<workgroup> ${name}: array<array<Line, ${TURN}>, ${PAIR_TURNS * rowPairs(tiles)}>;`)
       .join("\n")
   }
 var<workgroup> strip: array<array<array<vec4<f32>, ${stripWidth(tiles)}>, ${TURN}>, ${TURNS}>;
@@ -134,10 +153,12 @@ export const columnsOf = (h: number, { across }: Tiles) => `(4u * (tx + ${across
 
 const fourOfRows = (g: number, { down }: Tiles) => `ty + ${down * g}u`;
 
-/** Writes a pair into lines of eight at a position. */
-const spread = (lines: string, position: string, pair: string) =>
-  range(TURN).map((k) =>
-    `${lines}[${k}][${position} / 4u][${position} % 4u] = ${pair}.${k < 4 ? "low" : "high"}.${XYZW[k % 4]};`
+/** Writes pair number `number` of a vector into lines, one for each of its numbers. */
+const spread = (lines: string, number: string, position: string, pair: string) =>
+  range(8).map((k) =>
+    `${lines}[${PAIR_TURNS}u * (${number}) + ${Math.floor(k / TURN)}u][${
+      k % TURN
+    }][${position} / 4u][${position} % 4u] = ${pair}.${k < 4 ? "low" : "high"}.${XYZW[k % 4]};`
   ).join("\n    ");
 
 /** Fills tiles of rows from position `first` on: each with the `Pair` that is its value at position t, pair number `pair`. */
@@ -146,7 +167,7 @@ export function load(values: Record<string, string>, tiles: Tiles): string {
   const all = rowPairs(tiles);
   const statements = Object.entries(values).map(([name, value], i) =>
     `let value${i} = ${value};
-    ${spread(`${name}[pair]`, "position", `value${i}`)}`
+    ${spread(name, "pair", "position", `value${i}`)}`
   );
   return `for (var e = thread; e < ${M * all}u; e += ${threads}u) {
     let position = e / ${all}u;
@@ -191,13 +212,13 @@ export function innerProducts(name: string, rows: string, value: string, tiles: 
   const { R, J, N, across } = tiles;
   const all = (statement: (i: number, h: number) => string) =>
     each(R, (i) => range(J / 4).map((h) => statement(i, h)).join("\n  "));
-  const fill = strip(TURNS * N, tiles, (own) => ({
-    position: `${own} / ${TURNS}u`,
-    pair: `${TURNS}u * number + ${own} % ${TURNS}u`,
-    put: (next) => spread(`strip[${own} % ${TURNS}u]`, `(${own} / ${TURNS}u)`, next),
+  const fill = strip(STRIP_PAIRS * N, tiles, (own) => ({
+    position: `${own} / ${STRIP_PAIRS}u`,
+    pair: `${STRIP_PAIRS}u * number + ${own} % ${STRIP_PAIRS}u`,
+    put: (next) => spread("strip", `${own} % ${STRIP_PAIRS}u`, `(${own} / ${STRIP_PAIRS}u)`, next),
   }), value);
   return `${all((i, h) => `var ${name}${i}_${h} = vec4<f32>();`)}
-  for (var number = 0u; number < ${rowPairs(tiles) / TURNS}u; number++) {
+  for (var number = 0u; number < ${rowPairs(tiles) / STRIP_PAIRS}u; number++) {
     ${fill}
     for (var turn = 0u; turn < ${TURNS}u; turn++) {
     ${
@@ -236,7 +257,6 @@ export function addWeighted(
   tiles: Tiles,
 ): string {
   const { R, J, across, held, pairs } = tiles;
-  const columns = TURNS * TURN;
   const keep = (h: number) =>
     each(
       4,
@@ -250,13 +270,13 @@ export function addWeighted(
     );
   const fill = (h: number) =>
     strip(
-      columns * pairs,
+      LINES * pairs,
       tiles,
       (own) => {
         const column = `(${own} / ${pairs}u)`;
         const line = `strip[${column} / ${TURN}u][${column} % ${TURN}u]`;
         return {
-          position: `${4 * across * h}u + ${columns}u * number + ${column}`,
+          position: `${4 * across * h}u + ${LINES}u * number + ${column}`,
           pair: `${own} % ${pairs}u`,
           put: (next) =>
             `${line}[${own} % ${pairs}u] = ${next}.low; ${line}[${
@@ -268,7 +288,7 @@ export function addWeighted(
       `if (number == 0u) { ${keep(h)} }`,
     );
   return each(J / 4, (h) =>
-    `for (var number = 0u; number < ${4 * across / columns}u; number++) {
+    `for (var number = 0u; number < ${4 * across / LINES}u; number++) {
     ${fill(h)}
     for (var turn = 0u; turn < ${TURNS}u; turn++) {
     ${

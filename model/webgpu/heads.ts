@@ -5,7 +5,7 @@
  * @module
  */
 import type { Shader } from "./dispatch.ts";
-import { each, memory, placeOf, type Tiles, XYZW } from "./attention_tiles.ts";
+import { each, memory, type Tiles, XYZW } from "./attention_tiles.ts";
 
 /** Sizes of attention. */
 export interface Size {
@@ -22,7 +22,7 @@ const wide = ({ K }: Size) => K % 8 === 0;
 export function reader(name: string, tensor: string, size: Size): string {
   const pairs = Math.ceil(size.K / 8);
   const body = wide(size)
-    ? `${pairs % 2 ? `if (pair >= PAIRS) { return Pair(); }` : ""}
+    ? `${pairs % 2 ? "if (pair >= PAIRS) { return Pair(); }" : ""}
   return Pair(${tensor}[vector / 4u + pair], ${tensor}[vector / 4u + PAIRS + pair]);`
     : `var both: Pair;
   ${
@@ -104,7 +104,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   let first = (group % ${blocks}u) * ${tiles.M}u;
   let n = (group / ${blocks}u) % ${N}u;
   let b = group / ${blocks * N}u;
-  ${placeOf(tiles)}
+  let tx = thread % ${tiles.across}u;
+  let ty = thread / ${tiles.across}u;
   ${body}
 }`,
   };

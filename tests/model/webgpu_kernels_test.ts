@@ -1,9 +1,12 @@
 /** Every WGSL kernel against the composition of stock operations that defines it, on the same device. */
 import * as tf from "@tensorflow/tfjs";
+import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import assert from "node:assert/strict";
 import { createRandom } from "../../arc/random.ts";
 import { attention } from "../../model/kernels/attention.ts";
 import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
+import { attend, attendGradient } from "../../model/webgpu/attention.ts";
+import { SHADERS } from "../../model/webgpu/attention_tiles.ts";
 import { eachBackend } from "../backends.ts";
 
 /** Normal numbers, `whole` ones below a bound, or `positive` ones. */
@@ -171,6 +174,27 @@ onDevice("Attention and its gradient agree with their compositions at odd length
       what,
     );
   }
+});
+
+onDevice("Attention and its gradient are the same in every tiling", async () => {
+  const [B, T, heads, K] = [1, 70, 1, 8];
+  const inputs = filled({ qkv: normal(B, T, 3 * K), cos: normal(T, K), sin: normal(T, K), dy: normal(B, T, K) });
+  const expected = compose("Attention", inputs, { heads });
+  const all = { ...inputs, output: expected[0], logSumExp: expected[1] };
+  const gradient = compose("AttentionGradient", all, { heads });
+  const backend = tf.backend() as WebGPUBackend;
+  const tensors = (infos: tf.TensorInfo[]) => infos.map((info) => tf.engine().makeTensorFromTensorInfo(info));
+  for (const tiling of SHADERS.forward.tilings) {
+    const what = JSON.stringify(tiling);
+    await close(() => tensors(attend(backend, inputs, heads, tiling)), expected, 1e-4, what);
+  }
+  for (const [shader, half] of [["queryGradient", "queries"], ["keyValueGradient", "keys"]] as const) {
+    for (const tiling of SHADERS[shader].tilings) {
+      const what = `${shader} ${JSON.stringify(tiling)}`;
+      await close(() => tensors(attendGradient(backend, all, heads, { [half]: tiling })), gradient, 1e-3, what);
+    }
+  }
+  tf.dispose([all, gradient]);
 });
 
 onDevice("attention() stays finite where scores are large", async () => {
