@@ -61,11 +61,21 @@ export const SHADERS = {
   },
   queryGradient: {
     rows: 2,
-    tilings: [{ across: 8, down: 16, R: 4, J: 8 }, { across: 8, down: 8, R: 8, J: 4 }, ...SMALL],
+    tilings: [
+      { across: 8, down: 16, R: 4, J: 8 },
+      { across: 8, down: 16, R: 4, J: 4 },
+      { across: 8, down: 8, R: 8, J: 4 },
+      ...SMALL,
+    ],
   },
   keyValueGradient: {
     rows: 2,
-    tilings: [{ across: 8, down: 16, R: 4, J: 8 }, { across: 8, down: 8, R: 8, J: 4 }, ...SMALL],
+    tilings: [
+      { across: 8, down: 16, R: 4, J: 8 },
+      { across: 8, down: 16, R: 4, J: 4 },
+      { across: 8, down: 8, R: 8, J: 4 },
+      ...SMALL,
+    ],
   },
 } satisfies Record<string, { rows: number; tilings: Tiling[] }>;
 
