@@ -93,7 +93,7 @@ interface AttentionTiming {
   tflops: number;
 }
 
-/** Times attention in each tiling that may be chosen, the choice first. */
+/** Times attention in each tiling that may be chosen, the choice first. A gradient counts as five products, though two of them are made twice. */
 async function tuneAttention(backend: WebGPUBackend): Promise<AttentionTiming[]> {
   const limit = backend.device.limits.maxComputeWorkgroupStorageSize;
   const timings: AttentionTiming[] = [];
@@ -105,8 +105,8 @@ async function tuneAttention(backend: WebGPUBackend): Promise<AttentionTiming[]>
     const all = { ...inputs, output, logSumExp };
     const shaders = {
       forward: { products: 2, compute: (tiling: Tiling) => attend(backend, inputs, N, tiling) },
-      queryGradient: { products: 7, compute: (queries: Tiling) => attendGradient(backend, all, N, { queries }) },
-      keyValueGradient: { products: 7, compute: (keys: Tiling) => attendGradient(backend, all, N, { keys }) },
+      queryGradient: { products: 5, compute: (queries: Tiling) => attendGradient(backend, all, N, { queries }) },
+      keyValueGradient: { products: 5, compute: (keys: Tiling) => attendGradient(backend, all, N, { keys }) },
     };
     for (const shader of ["forward", "queryGradient", "keyValueGradient"] as const) {
       const { products, compute } = shaders[shader];
