@@ -6,124 +6,117 @@
  *
  * @module
  */
+import type { TensorInfo } from "@tensorflow/tfjs";
+import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { dispatch, output, type Shader, workgroupBytes } from "./dispatch.ts";
-import { perTile, reader, type Size, storeTurnedBack, writer } from "./heads.ts";
+import { perTile, reader, type Size, writer } from "./heads.ts";
 import type { Kernel } from "./kernel.ts";
 import {
-  ACROSS,
   addWeighted,
-  chooseTiles,
-  columnOf,
+  columnsOf,
+  combine,
   each,
   everySum,
   innerProducts,
-  inTile,
   load,
   range,
   rowOf,
-  storeWeights,
-  sumParts,
-  tile,
-  tileBytes,
+  scaleSums,
+  type SHADERS,
   type Tiles,
-  weightBytes,
-  weights,
+  tilesOf,
+  type Tiling,
+  tilingsFor,
   XYZW,
   zeroSums,
 } from "./attention_tiles.ts";
 
-/** Loops over tiles of columns: fills them, computes their products with the rows and goes on with `use`. */
-function overColumns(
-  tiles: Tiles,
-  columns: Record<string, string>,
-  products: Parameters<typeof innerProducts>[0],
-  use: string,
-): string {
-  return `for (var start = 0u; start < T; start += ${tiles.N}u) {
-  workgroupBarrier();
-  ${load(columns, tiles.N, "start", tiles)}
-  workgroupBarrier();
-  ${innerProducts(products, tiles)}
-  ${use}
+const query = "rotated(at(b, n, 0u, t), t, pair)";
+const key = "rotated(at(b, n, 1u, t), t, pair)";
+const value = "packed(at(b, n, 2u, t), pair)";
+const slope = "slope(merged(b, n, t), pair)";
+
+/** A loop over tiles of columns. */
+const overColumns = ({ N }: Tiles, body: string) =>
+  `for (var start = 0u; start < T; start += ${N}u) {
+  ${body}
   }`;
+
+/** Component i of the fours that hold something of each row. */
+const ofRow = (name: string, i: number) => `${name}${i >> 2}.${XYZW[i % 4]}`;
+
+/** Statements for each row and each four of columns of a thread. */
+const block = ({ R, J }: Tiles, statement: (i: number, h: number) => string) =>
+  each(R, (i) => each(J / 4, (h) => statement(i, h)));
+
+/** `value`, or `otherwise` in columns beyond the last position. */
+function within({ T }: Size, tiles: Tiles, h: number, value: string, otherwise: string): string {
+  if (T % tiles.N === 0) return value;
+  return `select(vec4<f32>(${otherwise}), ${value}, vec4(start + ${
+    columnsOf(h, tiles)
+  }) + vec4(0u, 1u, 2u, 3u) < vec4(T))`;
 }
 
-/** Rows 4h … 4h+3 of column j of a product. */
-const four = (name: string, h: number, j: number) =>
-  `vec4(${range(4).map((i) => `${name}${4 * h + i}_${j}`).join(", ")})`;
-
-/** What the threads of a row tell each other. */
-const PARTIAL = "var<workgroup> partial: array<Rows, ACROSS>;";
-
-/** Combines fours of what the threads of a row have told each other. */
-const ofAll = (combine: (all: string, own: string) => string, h: number, { R }: Tiles) =>
-  range(ACROSS).map((x) => `partial[${x}][ty * ${R / 4}u + ${h}u]`).reduce(combine);
-
-const tell = (h: number, { R }: Tiles, value: string) => `partial[tx][ty * ${R / 4}u + ${h}u] = ${value};`;
-
-const keysAndValues = { keys: "rotated(at(b, n, 1u, t), t, part)", values: "packed(at(b, n, 2u, t), part)" };
-
 /** Rows are queries, columns keys. Scores are taken times log2(e): exp2 is what a GPU has. */
-function forward(size: Size, limit: number): Shader {
-  const { T, K } = size;
-  const tiles = chooseTiles(
-    T,
-    K,
-    limit,
-    ({ M, N }) => tileBytes(M, K) + 2 * tileBytes(N, K) + weightBytes(M, N) + weightBytes(M, ACROSS),
-  );
-  const { R, J, M, N } = tiles;
+function forward(size: Size, tiles: Tiles): Shader {
+  const { R, J } = tiles;
   const fours = R / 4;
-  const score = (h: number, j: number) =>
-    T % N ? `select(vec4(-3.0e38), ${four("s", h, j)}, start + ${columnOf(j)} < T)` : four("s", h, j);
-  const softmax = `${each(fours, (h) => each(J, (j) => `let score${h}_${j} = ${score(h, j)};`))}
-  ${each(fours, (h) => tell(h, tiles, range(J).map((j) => `score${h}_${j}`).reduce((a, b) => `max(${a}, ${b})`)))}
-  workgroupBarrier();
+  const largestOf = (i: number) => {
+    const all = range(J / 4).map((h) => `s${i}_${h}`).reduce((a, b) => `max(${a}, ${b})`);
+    return `let peak${i} = ${all};`;
+  };
+  const peak = (i: number) => `max(max(peak${i}.x, peak${i}.y), max(peak${i}.z, peak${i}.w))`;
+  const softmax = `${block(tiles, (i, h) => `s${i}_${h} = ${within(size, tiles, h, `s${i}_${h}`, "-3.0e38")};`)}
+  ${each(R, largestOf)}
   ${
-    each(fours, (h) =>
-      `let next${h} = max(largest${h}, ${ofAll((a, b) => `max(${a}, ${b})`, h, tiles)});
-  let shrink${h} = exp2(largest${h} - next${h});
-  largest${h} = next${h};
-  total${h} *= shrink${h};`)
+    combine(
+      "top",
+      tiles,
+      (g) => `vec4(${range(4).map((i) => peak(4 * g + i)).join(", ")})`,
+      (a, b) => `max(${a}, ${b})`,
+    )
   }
   ${
-    each(J, (j) =>
-      `${
-        each(fours, (h) =>
-          `let p${h}_${j} = exp2(score${h}_${j} - next${h});
-  total${h} += p${h}_${j};`)
-      }
-  ${storeWeights("shares", j, tiles, (h) => `p${h}_${j}`)}`)
+    each(fours, (g) =>
+      `let next${g} = max(largest${g}, top${g});
+  let shrink${g} = exp2(largest${g} - next${g});
+  largest${g} = next${g};`)
   }
-  ${each(R, (i) => each(sumParts(tiles), (c) => `sum${i}_${c} *= shrink${i >> 2}.${XYZW[i % 4]};`))}
-  workgroupBarrier();
-  ${addWeighted({ sum: ["shares", "values"] }, tiles)}`;
-  const declarations = [
-    tile("queries", M, K),
-    tile("keys", N, K),
-    tile("values", N, K),
-    weights("shares"),
-    PARTIAL,
-    writer("store", "y", size),
-  ];
+  ${block(tiles, (i, h) => `s${i}_${h} = exp2(s${i}_${h} - ${ofRow("next", i)});`)}
+  ${
+    each(R, (i) =>
+      `${ofRow("total", i)} = ${ofRow("total", i)} * ${ofRow("shrink", i)} + dot(${
+        range(J / 4).map((h) =>
+          `s${i}_${h}`
+        ).join(" + ")
+      }, vec4(1.0));`)
+  }
+  ${scaleSums("sum", tiles, (i) => ofRow("shrink", i))}`;
   return perTile(
     size,
     tiles,
-    declarations,
-    `${load({ queries: `rotated(at(b, n, 0u, t), t, part) * (SCALE * ${Math.LOG2E})` }, M, "first", tiles)}
+    ["queries"],
+    [writer("store", "y", size)],
+    `${load({ queries: `scaled(${query}, SCALE * ${Math.LOG2E})` }, tiles)}
   ${zeroSums("sum", tiles)}
-  ${each(fours, (h) => `var largest${h} = vec4(-3.0e38);\n  var total${h} = vec4<f32>();`)}
-  ${overColumns(tiles, keysAndValues, { s: ["queries", "keys"] }, softmax)}
-  ${each(fours, (h) => tell(h, tiles, `total${h}`))}
+  ${each(fours, (g) => `var largest${g} = vec4(-3.0e38);\n  var total${g} = vec4<f32>();`)}
+  ${
+      overColumns(
+        tiles,
+        `${innerProducts("s", "queries", key, tiles)}
+  ${softmax}
+  ${addWeighted("sum", (i, h) => `s${i}_${h}`, value, tiles)}`,
+      )
+    }
   workgroupBarrier();
-  ${each(fours, (h) => `let whole${h} = ${ofAll((a, b) => `${a} + ${b}`, h, tiles)};`)}
-  ${everySum("first", tiles, (i, c) => `store(merged(b, n, t), part, sum${i}_${c} / whole${i >> 2}.${XYZW[i % 4]});`)}
+  ${combine("whole", tiles, (g) => `total${g}`, (a, b) => `${a} + ${b}`)}
+  ${everySum("sum", tiles, (i) => `store(merged(b, n, t), pair, scaled(sum, 1.0 / ${ofRow("whole", i)}));`)}
   if (tx == 0u) {
     ${
       each(R, (i) =>
-        `if (first + ${rowOf(i)} < T) {
-      logSumExp[ofRow(b, n, first + ${rowOf(i)})] = (largest${i >> 2}.${XYZW[i % 4]} + log2(whole${i >> 2}.${
-          XYZW[i % 4]
+        `if (first + ${rowOf(i, tiles)} < T) {
+      logSumExp[ofRow(b, n, first + ${rowOf(i, tiles)})] = (${ofRow("largest", i)} + log2(${
+          ofRow("whole", i)
         })) * ${Math.LN2};
     }`)
     }
@@ -131,118 +124,86 @@ function forward(size: Size, limit: number): Shader {
   );
 }
 
-/** exp(score - logSumExp), both in units of log2(e). */
+/** exp(score - logSumExp), the latter in units of log2(e). */
 const share = (score: string, kept: string) => `exp2(${score} * (SCALE * ${Math.LOG2E}) - ${kept})`;
 
 /** Rows are queries, columns keys. Also keeps Σ dO·O of each query for the other half of the gradient. */
-function queryGradient(size: Size, limit: number): Shader {
-  const { T, K } = size;
-  const tiles = chooseTiles(
-    T,
-    K,
-    limit,
-    ({ M, N }) => 2 * tileBytes(M, K) + 2 * tileBytes(N, K) + weightBytes(M, N) + weightBytes(M, ACROSS),
-  );
-  const { R, J, M, N } = tiles;
+function queryGradient(size: Size, tiles: Tiles): Shader {
+  const { R } = tiles;
   const fours = R / 4;
-  const own = (h: number, j: number) => {
-    const slope = `${share(four("s", h, j), `kept${h}`)} * (${four("p", h, j)} - along${h})`;
-    return T % N ? `select(vec4<f32>(), ${slope}, start + ${columnOf(j)} < T)` : slope;
-  };
-  const declarations = [
-    ...[tile("queries", M, K), tile("slopes", M, K), tile("keys", N, K), tile("values", N, K)],
-    weights("shares"),
-    PARTIAL,
-    ...[reader("slope", "dy", size), reader("answer", "y", size), writer("store", "dqkv", size)],
-  ];
-  const rows = { queries: "rotated(at(b, n, 0u, t), t, part)", slopes: "slope(merged(b, n, t), part)" };
+  const change = (i: number, h: number) =>
+    within(size, tiles, h, `${share(`s${i}_${h}`, ofRow("kept", i))} * (p${i}_${h} - ${ofRow("along", i)})`, "");
   return perTile(
     size,
     tiles,
-    declarations,
-    `${load(rows, M, "first", tiles)}
-  workgroupBarrier();
-  ${each(fours, (h) => `var own${h} = vec4<f32>();`)}
+    ["queries", "slopes"],
+    [reader("slope", "dy", size), reader("answer", "y", size), writer("store", "dqkv", size)],
+    `${load({ queries: query, slopes: slope }, tiles)}
+  ${zeroSums("sum", tiles)}
+  ${each(fours, (g) => `var own${g} = vec4<f32>();\n  var kept${g} = vec4<f32>();`)}
   ${
-      everySum("first", tiles, (i) =>
-        `own${i >> 2}.${XYZW[i % 4]} += dot(${
-          inTile("slopes", "part", rowOf(i), tiles)
-        }, answer(merged(b, n, t), part));`)
+      everySum("sum", tiles, (i) =>
+        `let o = answer(merged(b, n, t), pair);
+      let d = ${slope};
+      ${ofRow("own", i)} += dot(d.low, o.low) + dot(d.high, o.high);`)
     }
-  ${each(fours, (h) => tell(h, tiles, `own${h}`))}
-  workgroupBarrier();
-  ${each(fours, (h) => `let along${h} = ${ofAll((a, b) => `${a} + ${b}`, h, tiles)};\n  var kept${h} = vec4<f32>();`)}
+  ${combine("along", tiles, (g) => `own${g}`, (a, b) => `${a} + ${b}`)}
   ${
       each(R, (i) =>
-        `if (first + ${rowOf(i)} < T) {
-    kept${i >> 2}.${XYZW[i % 4]} = logSumExp[ofRow(b, n, first + ${rowOf(i)})] * ${Math.LOG2E};
-    if (tx == 0u) { along[ofRow(b, n, first + ${rowOf(i)})] = along${i >> 2}.${XYZW[i % 4]}; }
+        `if (first + ${rowOf(i, tiles)} < T) {
+    ${ofRow("kept", i)} = logSumExp[ofRow(b, n, first + ${rowOf(i, tiles)})] * ${Math.LOG2E};
+    if (tx == 0u) { along[ofRow(b, n, first + ${rowOf(i, tiles)})] = ${ofRow("along", i)}; }
   }`)
     }
-  ${zeroSums("sum", tiles)}
   ${
       overColumns(
         tiles,
-        keysAndValues,
-        { s: ["queries", "keys"], p: ["slopes", "values"] },
-        `${each(J, (j) => storeWeights("shares", j, tiles, (h) => own(h, j)))}
-  workgroupBarrier();
-  ${addWeighted({ sum: ["shares", "keys"] }, tiles)}`,
+        `${innerProducts("s", "queries", key, tiles)}
+  ${innerProducts("p", "slopes", value, tiles)}
+  ${block(tiles, (i, h) => `s${i}_${h} = ${change(i, h)};`)}
+  ${addWeighted("sum", (i, h) => `s${i}_${h}`, key, tiles)}`,
       )
     }
-  ${each(R, (i) => each(sumParts(tiles), (c) => `sum${i}_${c} *= SCALE;`))}
-  ${storeTurnedBack("sum", "queries", 0, size, tiles)}`,
+  ${everySum("sum", tiles, () => `store(at(b, n, 0u, t), pair, turnedBack(scaled(sum, SCALE), t, pair));`)}`,
   );
 }
 
 /** Rows are keys, columns queries. */
-function keyValueGradient(size: Size, limit: number): Shader {
-  const { T, K } = size;
-  const tiles = chooseTiles(T, K, limit, ({ M, N }) => 2 * (tileBytes(M, K) + tileBytes(N, K) + weightBytes(M, N)));
-  const { R, J, M, N } = tiles;
-  const declarations = [
-    ...[tile("keys", M, K), tile("values", M, K), tile("queries", N, K), tile("slopes", N, K)],
-    ...[weights("shares"), weights("changes")],
-    ...[reader("slope", "dy", size), writer("store", "dqkv", size)],
-  ];
-  const use = `${
-    each(J, (j) => {
-      const position = `start + ${columnOf(j)}`;
-      return `var kept${j} = 3.0e38;
-  var along${j} = 0.0;
-  if (${position} < T) {
-    kept${j} = logSumExp[ofRow(b, n, ${position})] * ${Math.LOG2E};
-    along${j} = along[ofRow(b, n, ${position})];
-  }
+function keyValueGradient(size: Size, tiles: Tiles): Shader {
+  const { J } = tiles;
+  const columns = each(J / 4, (h) =>
+    `var kept${h} = vec4(3.0e38);
+  var along${h} = vec4<f32>();
   ${
-        each(R / 4, (h) =>
-          `let share${h}_${j} = ${share(four("s", h, j), `kept${j}`)};
-  let change${h}_${j} = share${h}_${j} * (${four("p", h, j)} - along${j});`)
-      }
-  ${storeWeights("shares", j, tiles, (h) => `share${h}_${j}`)}
-  ${storeWeights("changes", j, tiles, (h) => `change${h}_${j}`)}`;
-    })
-  }
-  workgroupBarrier();
-  ${addWeighted({ dk: ["changes", "queries"], dv: ["shares", "slopes"] }, tiles)}`;
+      XYZW.map((c, j) =>
+        `if (start + ${columnsOf(h, tiles)} + ${j}u < T) {
+    kept${h}.${c} = logSumExp[ofRow(b, n, start + ${columnsOf(h, tiles)} + ${j}u)] * ${Math.LOG2E};
+    along${h}.${c} = along[ofRow(b, n, start + ${columnsOf(h, tiles)} + ${j}u)];
+  }`
+      ).join("\n  ")
+    }`);
   return perTile(
     size,
     tiles,
-    declarations,
-    `${load(keysAndValues, M, "first", tiles)}
+    ["keys", "values"],
+    [reader("slope", "dy", size), writer("store", "dqkv", size)],
+    `${load({ keys: key, values: value }, tiles)}
   ${zeroSums("dk", tiles)}
   ${zeroSums("dv", tiles)}
   ${
       overColumns(
         tiles,
-        { queries: "rotated(at(b, n, 0u, t), t, part)", slopes: "slope(merged(b, n, t), part)" },
-        { s: ["keys", "queries"], p: ["values", "slopes"] },
-        use,
+        `${columns}
+  ${innerProducts("s", "keys", query, tiles)}
+  ${block(tiles, (i, h) => `s${i}_${h} = ${share(`s${i}_${h}`, `kept${h}`)};`)}
+  ${addWeighted("dv", (i, h) => `s${i}_${h}`, slope, tiles)}
+  ${innerProducts("p", "values", slope, tiles)}
+  ${block(tiles, (i, h) => `s${i}_${h} *= p${i}_${h} - along${h};`)}
+  ${addWeighted("dk", (i, h) => `s${i}_${h}`, query, tiles)}`,
       )
     }
-  ${everySum("first", tiles, (i, c) => `store(at(b, n, 2u, t), part, dv${i}_${c});`)}
-  ${each(R, (i) => each(sumParts(tiles), (c) => `dk${i}_${c} *= SCALE;`))}
-  ${storeTurnedBack("dk", "keys", 1, size, tiles)}`,
+  ${everySum("dv", tiles, () => `store(at(b, n, 2u, t), pair, sum);`)}
+  ${everySum("dk", tiles, () => `store(at(b, n, 1u, t), pair, turnedBack(scaled(sum, SCALE), t, pair));`)}`,
   );
 }
 
@@ -250,28 +211,53 @@ function sizeOf([B, T, packed]: number[], heads: number): Size {
   return { B, T, N: heads, K: packed / 3 / heads };
 }
 
+/** The tiling that is given, or the one to be preferred. */
+function tilesFor(shader: keyof typeof SHADERS, backend: WebGPUBackend, { T, K }: Size, tiling?: Tiling): Tiles {
+  return tilesOf(tiling ?? tilingsFor(shader, T, K, workgroupBytes(backend))[0], K);
+}
+
+/** What a shader depends on beside its tensors' shapes. */
+const keyOf = (shader: keyof typeof SHADERS, heads: number, tiles: Tiles) =>
+  `${shader} ${heads} ${JSON.stringify(tiles)}`;
+
+type Inputs = Record<string, TensorInfo>;
+
+/** Attention's output `[B, T, N K]` and log-sum-exp `[B, N, T]`. */
+export function attend(backend: WebGPUBackend, { qkv, cos, sin }: Inputs, heads: number, tiling?: Tiling) {
+  const size = sizeOf(qkv.shape, heads);
+  const { B, T, N, K } = size;
+  const y = output(backend, [B, T, N * K]);
+  const logSumExp = output(backend, [B, N, T]);
+  const tiles = tilesFor("forward", backend, size, tiling);
+  dispatch(backend, keyOf("forward", heads, tiles), () => forward(size, tiles), { qkv, cos, sin }, { y, logSumExp });
+  return [y, logSumExp];
+}
+
+/** The gradient of `qkv`, its two halves in tilings of their own. */
+export function attendGradient(
+  backend: WebGPUBackend,
+  { dy, qkv, cos, sin, output: y, logSumExp }: Inputs,
+  heads: number,
+  tilings: { queries?: Tiling; keys?: Tiling } = {},
+) {
+  const size = sizeOf(qkv.shape, heads);
+  const dqkv = output(backend, qkv.shape);
+  const along = output(backend, logSumExp.shape);
+  const queries = tilesFor("queryGradient", backend, size, tilings.queries);
+  const keys = tilesFor("keyValueGradient", backend, size, tilings.keys);
+  const ofQueries = { dy, qkv, cos, sin, y, logSumExp };
+  dispatch(backend, keyOf("queryGradient", heads, queries), () => queryGradient(size, queries), ofQueries, {
+    dqkv,
+    along,
+  });
+  const ofKeys = { dy, qkv, cos, sin, logSumExp, along };
+  dispatch(backend, keyOf("keyValueGradient", heads, keys), () => keyValueGradient(size, keys), ofKeys, { dqkv });
+  backend.disposeData(along.dataId);
+  return [dqkv];
+}
+
 /** Kernels by operation. */
 export const attentionKernels: Record<string, Kernel> = {
-  Attention(backend, { qkv, cos, sin }, { heads }) {
-    const size = sizeOf(qkv.shape, heads);
-    const { B, T, N, K } = size;
-    const y = output(backend, [B, T, N * K]);
-    const logSumExp = output(backend, [B, N, T]);
-    const shader = () => forward(size, workgroupBytes(backend));
-    dispatch(backend, `Attention ${heads}`, shader, { qkv, cos, sin }, { y, logSumExp });
-    return [y, logSumExp];
-  },
-
-  AttentionGradient(backend, { dy, qkv, cos, sin, output: y, logSumExp }, { heads }) {
-    const size = sizeOf(qkv.shape, heads);
-    const limit = workgroupBytes(backend);
-    const dqkv = output(backend, qkv.shape);
-    const along = output(backend, logSumExp.shape);
-    const ofQueries = { dy, qkv, cos, sin, y, logSumExp };
-    dispatch(backend, `queries ${heads}`, () => queryGradient(size, limit), ofQueries, { dqkv, along });
-    const ofKeys = { dy, qkv, cos, sin, logSumExp, along };
-    dispatch(backend, `keys ${heads}`, () => keyValueGradient(size, limit), ofKeys, { dqkv });
-    backend.disposeData(along.dataId);
-    return [dqkv];
-  },
+  Attention: (backend, inputs, { heads }) => attend(backend, inputs, heads),
+  AttentionGradient: (backend, inputs, { heads }) => attendGradient(backend, inputs, heads),
 };

@@ -1,24 +1,22 @@
 /**
- * Products of tiles of positions' vectors: WGSL for a workgroup whose every thread holds a block of the result in registers and reads vectors
- * from workgroup memory. A thread has `R` of the rows and `J` of the columns of a product; eight threads share a row. Everything is unrolled,
- * so that registers and offsets are known when the shader is compiled. Knows no attention.
+ * Products of tiles of positions' vectors, in WGSL: every thread of a workgroup holds blocks of the results in registers, in the manner of
+ * product.ts. The tile of rows stays in workgroup memory; what it is multiplied with passes through a strip of memory. Knows no softmax.
  *
- * Vectors are held in fours, `parts` of them. A tile of L positions is an array over parts of `ColumnL`, whose odd length keeps the threads of a
- * row in different banks; an index that is a literal costs no check of its bounds, which is why arrays are nested.
+ * A vector is held in pairs of fours, one from each of its halves: those that rotation mixes. Inner products sum over them in any order. An
+ * index that is a literal costs no check of its bounds, and one that a loop does not change is checked once; hence the nested arrays.
  *
  * @module
  */
 
-/** Threads that share the rows of a tile. */
-export const ACROSS = 8;
-
-/** How a workgroup's threads share a product out. */
+/** How a workgroup's threads share a product out: an R x J block each. */
 export interface Tiling {
+  /** Threads that share the rows: 4 or 8. */
+  across: number;
   /** Threads that share the columns. */
   down: number;
   /** A thread's rows, a multiple of 4. */
   R: number;
-  /** A thread's columns. */
+  /** A thread's columns, a multiple of 4. */
   J: number;
 }
 
@@ -32,16 +30,73 @@ export interface Tiles extends Tiling {
   M: number;
   /** Columns of a tile. */
   N: number;
+  /** Pairs of fours of a vector. */
+  pairs: number;
+  /** Pairs of each row of a weighted sum that a thread holds: those numbered tx, tx + across, … */
+  held: number;
 }
 
-/** Largest first. */
-const TILINGS: Tiling[] = [
-  { down: 8, R: 8, J: 4 },
-  { down: 8, R: 4, J: 4 },
-  { down: 8, R: 4, J: 2 },
-  { down: 8, R: 4, J: 1 },
-  { down: 4, R: 4, J: 1 },
+/** Where there are few positions, heads are narrow or a workgroup has little memory; the first to be preferred. */
+const SMALL: Tiling[] = [
+  { across: 8, down: 8, R: 4, J: 8 },
+  { across: 4, down: 16, R: 4, J: 8 },
+  { across: 4, down: 8, R: 4, J: 8 },
+  { across: 8, down: 8, R: 4, J: 4 },
+  { across: 4, down: 4, R: 4, J: 4 },
 ];
+
+/**
+ * What each shader holds of rows in workgroup memory, in tiles, and its tilings, the first to be preferred: `deno task tune --attention` times
+ * them. A gradient keeps up to four blocks in registers, too many for the largest.
+ */
+export const SHADERS = {
+  forward: {
+    rows: 1,
+    tilings: [
+      { across: 8, down: 16, R: 4, J: 8 },
+      { across: 8, down: 8, R: 8, J: 8 },
+      { across: 8, down: 8, R: 8, J: 4 },
+      ...SMALL,
+    ],
+  },
+  queryGradient: {
+    rows: 2,
+    tilings: [
+      { across: 8, down: 16, R: 4, J: 8 },
+      { across: 8, down: 16, R: 4, J: 4 },
+      { across: 8, down: 8, R: 8, J: 4 },
+      ...SMALL,
+    ],
+  },
+  keyValueGradient: {
+    rows: 2,
+    tilings: [
+      { across: 8, down: 16, R: 4, J: 8 },
+      { across: 8, down: 16, R: 4, J: 4 },
+      { across: 8, down: 8, R: 8, J: 4 },
+      ...SMALL,
+    ],
+  },
+} satisfies Record<string, { rows: number; tilings: Tiling[] }>;
+
+/** How much more work than the least a preferred tiling may make of padding and of idle threads. */
+const SPARE = 1.25;
+
+/** Threads that a device runs at a time at least. */
+const WARP = 32;
+
+/** Lines of the strip, a line for each number of two pairs or for each of so many columns. */
+const LINES = 16;
+
+/** Lines that a turn of a loop takes, all written out. */
+const TURN = 4;
+
+/** Turns that one filling of the strip is good for, and turns that a pair takes. */
+const TURNS = LINES / TURN;
+const PAIR_TURNS = 8 / TURN;
+
+/** Pairs that one filling holds. */
+const STRIP_PAIRS = LINES / 8;
 
 /** The numbers 0 … n-1. */
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -52,167 +107,255 @@ export const XYZW = ["x", "y", "z", "w"];
 /** Statements for all of some indices. */
 export const each = (n: number, statement: (i: number) => string): string => range(n).map(statement).join("\n  ");
 
-/** Parts that one turn of a loop takes; tiles are as many parts long as whole turns take. */
-const unroll = (K: number) => Math.min(4, Math.ceil(K / 4));
-const turns = (K: number) => Math.ceil(Math.ceil(K / 4) / unroll(K));
+/** Vectors of four of a line of the strip: of columns, or of a column's parts. One more keeps neighbours in different banks. */
+const stripWidth = ({ N, across, held }: Tiles) => Math.max(N / 4, 2 * across * held) + 1;
 
-/** Bytes of a tile of vectors. */
-export const tileBytes = (positions: number, K: number): number => turns(K) * unroll(K) * (positions + 1) * 16;
+/** Pairs of a row in workgroup memory: whole strips of them. */
+const rowPairs = ({ pairs }: Tiles) => Math.ceil(pairs / STRIP_PAIRS) * STRIP_PAIRS;
 
-/** Bytes of weights of one tile's rows for `columns`. */
-export const weightBytes = (M: number, columns: number): number => columns * (M / 4 + 1) * 16;
+/** Bytes of workgroup memory of a shader that holds `tiles` of rows. */
+function bytesOf(tiles: Tiles, rows: number): number {
+  const lines = 8 * rowPairs(tiles) * rows + 4 * tiles.across;
+  return 16 * (lines * (tiles.M / 4 + 1) + LINES * stripWidth(tiles));
+}
+
+/** A tiling for vectors of K numbers. */
+export function tilesOf(tiling: Tiling, K: number): Tiles {
+  const { across, down, R, J } = tiling;
+  const pairs = Math.ceil(K / 8);
+  return { ...tiling, K, threads: across * down, M: down * R, N: across * J, pairs, held: Math.ceil(pairs / across) };
+}
 
 /**
- * The tiling for T positions that fits the workgroup's memory: padding is weighed against larger blocks, which read less for each product.
+ * The tilings that fit a workgroup's memory and do little more than the least work for T positions, the first to be preferred.
  *
- * @param bytes what a workgroup of a tiling needs
+ * @param limit bytes of memory that a workgroup has
  * @throws {Error} where none fits
  */
-export function chooseTiles(T: number, K: number, limit: number, bytes: (tiles: Tiles) => number): Tiles {
-  const fitting = TILINGS.map((tiling): Tiles => ({
-    ...tiling,
-    K,
-    threads: ACROSS * tiling.down,
-    M: tiling.down * tiling.R,
-    N: ACROSS * tiling.J,
-  })).filter((tiles) => bytes(tiles) <= limit);
+export function tilingsFor(shader: keyof typeof SHADERS, T: number, K: number, limit: number): Tiling[] {
+  const { rows, tilings } = SHADERS[shader];
+  const fitting = tilings.filter((tiling) => bytesOf(tilesOf(tiling, K), rows) <= limit);
   if (!fitting.length) throw new Error(`Cannot attend with heads of width ${K}: a workgroup has ${limit} bytes only`);
-  const cost = ({ M, R, J }: Tiles) => Math.ceil(T / M) * M * (1 / R + 1 / J + 1);
-  return fitting.reduce((best, tiles) => cost(tiles) < cost(best) ? tiles : best);
+  const work = (tiling: Tiling) => {
+    const { M, N, across, held, pairs, threads } = tilesOf(tiling, K);
+    const idle = (1 + across * held / pairs) * Math.max(1, WARP / threads);
+    return Math.ceil(T / M) * M * Math.ceil(T / N) * N * idle;
+  };
+  const least = Math.min(...fitting.map(work));
+  return fitting.filter((tiling) => work(tiling) <= SPARE * least);
 }
 
-/** The thread's place: `tx` of those that share its rows, `ty` of those that share its columns; and what tiles are made of. */
-export function tileDeclarations({ K, M, N, down }: Tiles): string {
-  const column = (length: number) =>
-    `struct Column${length} { at: array<array<vec4<f32>, 4>, ${length / 4}>, odd: vec4<f32> }`;
-  return `const PARTS = ${Math.ceil(K / 4)}u;
-${[...new Set([M, N])].map(column).join("\n")}
-alias Rows = array<vec4<f32>, ${M / 4 + 1}>;
-alias Weights = array<array<Rows, 4>, ${N / 4}>;
-const ACROSS = ${ACROSS}u;
-const DOWN = ${down}u;`;
+/** Workgroup memory: tiles of rows, the strip, and the weights of as many columns as the threads have in one four each. */
+export function memory(rows: string[], tiles: Tiles): string {
+  const { M, across } = tiles;
+  return `alias Line = array<vec4<f32>, ${M / 4 + 1}>;
+${
+    rows.map((name) => `var<workgroup> ${name}: array<array<Line, ${TURN}>, ${PAIR_TURNS * rowPairs(tiles)}>;`)
+      .join("\n")
+  }
+var<workgroup> strip: array<array<array<vec4<f32>, ${stripWidth(tiles)}>, ${TURN}>, ${TURNS}>;
+var<workgroup> weights: array<array<Line, ${TURN}>, ${4 * across / TURN}>;`;
 }
 
-/** A tile of vectors in workgroup memory. */
-export function tile(name: string, positions: number, K: number): string {
-  return `var<workgroup> ${name}: array<array<Column${positions}, ${unroll(K)}>, ${turns(K)}>;`;
-}
+/** Row i of the thread, column j of four h. */
+export const rowOf = (i: number, { down }: Tiles) => `(4u * (ty + ${down * (i >> 2)}u) + ${i % 4}u)`;
+export const columnsOf = (h: number, { across }: Tiles) => `(4u * (tx + ${across * h}u))`;
 
-/** Weights of the rows for each column, in workgroup memory. */
-export const weights = (name: string): string => `var<workgroup> ${name}: Weights;`;
+const fourOfRows = (g: number, { down }: Tiles) => `ty + ${down * g}u`;
 
-/** Vector `position` of a tile, its fours number `part`. */
-export function inTile(name: string, part: string, position: string, { K }: Tiles): string {
-  return `${name}[(${part}) / ${unroll(K)}u][(${part}) % ${unroll(K)}u].at[(${position}) / 4u][(${position}) % 4u]`;
-}
+/** Writes pair number `number` of a vector into lines, one for each of its numbers. */
+const spread = (lines: string, number: string, position: string, pair: string) =>
+  range(8).map((k) =>
+    `${lines}[${PAIR_TURNS}u * (${number}) + ${Math.floor(k / TURN)}u][${
+      k % TURN
+    }][${position} / 4u][${position} % 4u] = ${pair}.${k < 4 ? "low" : "high"}.${XYZW[k % 4]};`
+  ).join("\n    ");
 
-/** Row i and column j of the thread. Rows next to each other belong to threads next to each other. */
-export const rowOf = (i: number) => `(ty + DOWN * ${i}u)`;
-export const columnOf = (j: number) => `(tx + ACROSS * ${j}u)`;
-
-/** Runs `statement` for each part of each position s of a tile, shared among all threads; the parts of a vector go to threads side by side. */
-export function everyPart(positions: number, { K, threads }: Tiles, statement: string): string {
-  const parts = turns(K) * unroll(K);
-  return `for (var e = thread; e < ${positions * parts}u; e += ${threads}u) {
-    let s = e / ${parts}u;
-    let part = e % ${parts}u;
-    ${statement}
+/** Fills tiles of rows from position `first` on: each with the `Pair` that is its value at position t, pair number `pair`. */
+export function load(values: Record<string, string>, tiles: Tiles): string {
+  const { M, threads } = tiles;
+  const all = rowPairs(tiles);
+  const statements = Object.entries(values).map(([name, value], i) =>
+    `let value${i} = ${value};
+    ${spread(name, "pair", "position", `value${i}`)}`
+  );
+  return `for (var e = thread; e < ${M * all}u; e += ${threads}u) {
+    let position = e / ${all}u;
+    let pair = e % ${all}u;
+    let t = min(first + position, T - 1u);
+    ${statements.join("\n    ")}
   }`;
 }
 
-/** Fills tiles with the vectors of positions from `start` on: each with its `value` in terms of t and part, zeros beyond T and K. */
-export function load(values: Record<string, string>, positions: number, start: string, tiles: Tiles): string {
-  const statements = Object.entries(values).map(([name, value]) =>
-    `if (real) { ${inTile(name, "part", "s", tiles)} = ${value}; } else { ${
-      inTile(name, "part", "s", tiles)
-    } = vec4<f32>(); }`
-  );
-  return everyPart(
-    positions,
-    tiles,
-    `let t = ${start} + s;
-    let real = t < T && part < PARTS;
-    ${statements.join("\n    ")}`,
-  );
+/** Reads `count` pairs into registers before a barrier and puts them into the strip after it: nobody waits for a single read. */
+function strip(
+  count: number,
+  { threads }: Tiles,
+  place: (own: string) => { position: string; pair: string; put: (next: string) => string },
+  value: string,
+  more = "",
+): string {
+  const reads = range(Math.ceil(count / threads));
+  const own = (i: number) => `(thread + ${i * threads}u)`;
+  const gather = reads.map((i) => {
+    const { position, pair } = place(own(i));
+    return `var next${i}: Pair;
+    {
+      let t = min(start + ${position}, T - 1u);
+      let pair = ${pair};
+      next${i} = ${value};
+    }`;
+  });
+  const put = reads.map((i) => {
+    const text = place(own(i)).put(`next${i}`);
+    return (i + 1) * threads > count ? `if (${own(i)} < ${count}u) { ${text} }` : text;
+  });
+  return `${gather.join("\n    ")}
+    workgroupBarrier();
+    ${more}
+    ${put.join("\n    ")}
+    workgroupBarrier();`;
 }
 
-/** `name`i_j = row i of tile `rows` · column j of tile `columns`. */
-export function innerProducts(products: Record<string, [rows: string, columns: string]>, tiles: Tiles): string {
-  const { K, R, J } = tiles;
-  const all = Object.entries(products);
-  const at = (tile: string, part: number, position: string) =>
-    `${tile}[turn][${part}].at[${position} / 4u][${position} % 4u]`;
-  const part = (p: number) =>
-    all.map(([name, [rows, columns]]) =>
-      `{
-    ${each(R, (i) => `let a${i} = ${at(rows, p, rowOf(i))};`)}
-    ${each(J, (j) => `let b${j} = ${at(columns, p, columnOf(j))};`)}
+/** `name`i_h = row i of the tile `rows` · the columns of the thread's four h; `value` is a column's `Pair` at t. */
+export function innerProducts(name: string, rows: string, value: string, tiles: Tiles): string {
+  const { R, J, N, across } = tiles;
+  const all = (statement: (i: number, h: number) => string) =>
+    each(R, (i) => range(J / 4).map((h) => statement(i, h)).join("\n  "));
+  const fill = strip(STRIP_PAIRS * N, tiles, (own) => ({
+    position: `${own} / ${STRIP_PAIRS}u`,
+    pair: `${STRIP_PAIRS}u * number + ${own} % ${STRIP_PAIRS}u`,
+    put: (next) => spread("strip", `${own} % ${STRIP_PAIRS}u`, `(${own} / ${STRIP_PAIRS}u)`, next),
+  }), value);
+  return `${all((i, h) => `var ${name}${i}_${h} = vec4<f32>();`)}
+  for (var number = 0u; number < ${rowPairs(tiles) / STRIP_PAIRS}u; number++) {
+    ${fill}
+    for (var turn = 0u; turn < ${TURNS}u; turn++) {
     ${
-        each(R, (i) =>
-          each(J, (j) =>
-            `${name}${i}_${j} = ${
-              XYZW.reduce((sum, c) => `fma(a${i}.${c}, b${j}.${c}, ${sum})`, `${name}${i}_${j}`)
-            };`))
-      }
-  }`
-    ).join("\n  ");
-  return `${all.map(([name]) => each(R, (i) => each(J, (j) => `var ${name}${i}_${j} = 0.0;`))).join("\n  ")}
-  for (var turn = 0u; turn < ${turns(K)}u; turn++) {
-  ${each(unroll(K), part)}
+    each(TURN, (k) =>
+      `{
+    ${each(R / 4, (g) => `let a${g} = ${rows}[${TURNS}u * number + turn][${k}][${fourOfRows(g, tiles)}];`)}
+    ${each(J / 4, (h) => `let b${h} = strip[turn][${k}][tx + ${across * h}u];`)}
+    ${all((i, h) => `${name}${i}_${h} = fma(vec4(a${i >> 2}.${XYZW[i % 4]}), b${h}, ${name}${i}_${h});`)}
+    }`)
+  }
+    }
   }`;
 }
 
-/** How many fours of a row's sum a thread holds: those numbered tx, tx + 8, … */
-export const sumParts = ({ K }: Tiles): number => Math.ceil(Math.ceil(K / 4) / ACROSS);
+/** Names of what a thread holds of row i of a weighted sum, in `low` and `high` fours. */
+const sums = (name: string, { held }: Tiles) => (i: number) =>
+  range(held).flatMap((c) =>
+    ["low", "high"].map((half) => ({ sum: `${name}${i}_${c}_${half}`, vector: `${half}${c}` }))
+  );
 
-/** Sums of vectors, all zero: `name`i_c for row i. */
+/** Sums of vectors, all zero. */
 export function zeroSums(name: string, tiles: Tiles): string {
-  return each(tiles.R, (i) => each(sumParts(tiles), (c) => `var ${name}${i}_${c} = vec4<f32>();`));
+  return each(tiles.R, (i) => sums(name, tiles)(i).map(({ sum }) => `var ${sum} = vec4<f32>();`).join("\n  "));
 }
 
-/** Keeps column j of a product for {@link addWeighted}: `value(h)` is rows 4h … 4h+3 of the thread. */
-export function storeWeights(weights: string, j: number, { R }: Tiles, value: (h: number) => string): string {
-  return each(
-    R / 4,
-    (h) => `${weights}[${columnOf(j)} / 4u][${columnOf(j)} % 4u][ty * ${R / 4}u + ${h}u] = ${value(h)};`,
-  );
+/** Multiplies row i of a sum. */
+export function scaleSums(name: string, tiles: Tiles, factor: (i: number) => string): string {
+  return each(tiles.R, (i) => sums(name, tiles)(i).map(({ sum }) => `${sum} *= ${factor(i)};`).join("\n  "));
 }
 
-/** `name`i_c += Σ over columns of a weight of row i · the column's vector in `columns`. */
-export function addWeighted(sums: Record<string, [weights: string, columns: string]>, tiles: Tiles): string {
-  const { K, R, N } = tiles;
-  // Past the last part the last one is read again, and what comes of it is not stored.
-  const part = (c: number) => `min(tx + ${ACROSS * c}u, PARTS - 1u)`;
-  const fours = range(sumParts(tiles));
-  const step = (q: number) =>
-    Object.entries(sums).map(([name, [weights, columns]]) =>
-      `{
-    ${each(R / 4, (h) => `let w${h} = ${weights}[four][${q}][ty * ${R / 4}u + ${h}u];`)}
+/** Adds Σ over columns of a weight of row i · the column's vector to a sum; `weight(i, h)` is row i's for four h, `value` as above. */
+export function addWeighted(
+  name: string,
+  weight: (i: number, h: number) => string,
+  value: string,
+  tiles: Tiles,
+): string {
+  const { R, J, across, held, pairs } = tiles;
+  const keep = (h: number) =>
+    each(
+      4,
+      (c) =>
+        each(R / 4, (g) =>
+          `weights[(4u * tx + ${c}u) / ${TURN}u][(4u * tx + ${c}u) % ${TURN}u][${fourOfRows(g, tiles)}] = vec4(${
+            range(4).map((i) =>
+              `${weight(4 * g + i, h)}.${XYZW[c]}`
+            ).join(", ")
+          });`),
+    );
+  const fill = (h: number) =>
+    strip(
+      LINES * pairs,
+      tiles,
+      (own) => {
+        const column = `(${own} / ${pairs}u)`;
+        const line = `strip[${column} / ${TURN}u][${column} % ${TURN}u]`;
+        return {
+          position: `${4 * across * h}u + ${LINES}u * number + ${column}`,
+          pair: `${own} % ${pairs}u`,
+          put: (next) =>
+            `${line}[${own} % ${pairs}u] = ${next}.low; ${line}[${
+              across * held
+            }u + ${own} % ${pairs}u] = ${next}.high;`,
+        };
+      },
+      value,
+      `if (number == 0u) { ${keep(h)} }`,
+    );
+  return each(J / 4, (h) =>
+    `for (var number = 0u; number < ${4 * across / LINES}u; number++) {
+    ${fill(h)}
+    for (var turn = 0u; turn < ${TURNS}u; turn++) {
     ${
-        fours.map((c) =>
-          `let v${c} = ${columns}[${part(c)} / ${unroll(K)}u][${part(c)} % ${unroll(K)}u].at[four][${q}];`
-        ).join("\n    ")
-      }
+      each(TURN, (k) =>
+        `{
+    ${each(R / 4, (g) => `let w${g} = weights[${TURNS}u * number + turn][${k}][${fourOfRows(g, tiles)}];`)}
     ${
-        each(R, (i) =>
-          fours.map((c) => `${name}${i}_${c} = fma(vec4(w${i >> 2}.${XYZW[i % 4]}), v${c}, ${name}${i}_${c});`).join(
-            "\n    ",
-          ))
-      }
-  }`
-    ).join("\n  ");
-  return `for (var four = 0u; four < ${N / 4}u; four++) {
-  ${each(4, step)}
-  }`;
+          each(held, (c) =>
+            `let low${c} = strip[turn][${k}][tx + ${across * c}u];
+    let high${c} = strip[turn][${k}][tx + ${across * (held + c)}u];`)
+        }
+    ${
+          each(R, (i) =>
+            sums(name, tiles)(i).map(({ sum, vector }) =>
+              `${sum} = fma(vec4(w${i >> 2}.${XYZW[i % 4]}), ${vector}, ${sum});`
+            ).join("\n    "))
+        }
+    }`)
+    }
+    }
+  }`);
 }
 
-/** Runs `statement(i, c)` for each four that the thread holds of a row's sum, where it is `part` of position `t` of those from `start` on. */
-export function everySum(start: string, tiles: Tiles, statement: (i: number, c: number) => string): string {
+/** Runs `statement` for each pair that the thread holds of row i: t its position, `pair` its number, `sum` the `Pair`. */
+export function everySum(name: string, tiles: Tiles, statement: (i: number) => string): string {
   return each(tiles.R, (i) =>
-    each(sumParts(tiles), (c) =>
+    range(tiles.held).map((c) =>
       `{
-    let t = ${start} + ${rowOf(i)};
-    let part = tx + ${ACROSS * c}u;
-    if (t < T && part < PARTS) { ${statement(i, c)} }
-  }`));
+    let t = first + ${rowOf(i, tiles)};
+    let pair = tx + ${tiles.across * c}u;
+    if (t < T && pair < PAIRS) {
+      let sum = Pair(${name}${i}_${c}_low, ${name}${i}_${c}_high);
+      ${statement(i)}
+    }
+  }`
+    ).join("\n  "));
+}
+
+/** Combines fours g of rows among the threads that share them: `name`g, from each thread's `own(g)`. Uses the memory of weights. */
+export function combine(
+  name: string,
+  tiles: Tiles,
+  own: (g: number) => string,
+  both: (all: string, one: string) => string,
+): string {
+  const { R, across } = tiles;
+  return `${each(R / 4, (g) => `weights[tx / ${TURN}u][tx % ${TURN}u][${fourOfRows(g, tiles)}] = ${own(g)};`)}
+  workgroupBarrier();
+  ${
+    each(
+      R / 4,
+      (g) =>
+        `let ${name}${g} = ${
+          range(across).map((x) => `weights[${Math.floor(x / TURN)}][${x % TURN}][${fourOfRows(g, tiles)}]`).reduce(
+            both,
+          )
+        };`,
+    )
+  }`;
 }

@@ -1,8 +1,10 @@
 /**
- * Times the products of the official network's training step in every tile, for the table in model/webgpu/product_tiles.ts.
+ * Times the products of the official network's training step in every tile, for the table in model/webgpu/product_tiles.ts, and its attention in every
+ * tiling, for the order in model/webgpu/attention_tiles.ts.
  *
  *     deno task tune                     a table of GFLOP/s, the table's own choice marked
  *     deno task tune --rows 901          of a batch of one
+ *     deno task tune --attention         a table of milliseconds and TFLOP/s of attention
  *     deno task tune --out tiles.json    the same numbers as a file, too
  *
  * @module
@@ -10,6 +12,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { startBackend } from "../../model/backend.ts";
+import { attend, attendGradient } from "../../model/webgpu/attention.ts";
+import { type Tiling, tilingsFor } from "../../model/webgpu/attention_tiles.ts";
 import { normalisedLayer, product } from "../../model/webgpu/layers.ts";
 import { threadsOf } from "../../model/webgpu/product.ts";
 import { partsFor, rowTileFor, type Tile, tileBytes, tileFor } from "../../model/webgpu/product_tiles.ts";
@@ -17,11 +21,12 @@ import { numberOption, parseArguments, runCommand } from "../../train/command_li
 
 const HELP = `Times the matrix products of the official network on the GPU, in every tile.
 
-Usage: deno task tune [--rows N] [--out FILE]
+Usage: deno task tune [--rows N] [--attention] [--out FILE]
 
-  --rows N    positions in a batch. Default: 28832, a batch of 32
-  --out FILE  write the numbers as JSON, too
-  --help      this text`;
+  --rows N     positions in a batch. Default: 28832, a batch of 32
+  --attention  times attention and its gradient instead, in every tiling
+  --out FILE   write the numbers as JSON, too
+  --help       this text`;
 
 const square = (depth: number): Tile[] =>
   [[128, 128], [128, 64], [64, 128], [64, 64]].map(([rows, columns]) => ({ rows, columns, depth, thread: [8, 8] }));
@@ -85,11 +90,62 @@ async function time(backend: WebGPUBackend, compute: () => tf.TensorInfo[]): Pro
   return await queued(Math.max(3, Math.min(50, Math.ceil(100 / await queued(1)))));
 }
 
+/** Attention of the presets: batch, positions, heads and their width. */
+const HEADS: [B: number, T: number, N: number, K: number][] = [[32, 901, 8, 64], [768, 26, 4, 32], [64, 108, 4, 16]];
+
+/** One time of attention, or of its gradient with one of its two shaders in a tiling, the other in the table's choice. */
+interface AttentionTiming {
+  shape: number[];
+  shader: string;
+  tiling: Tiling;
+  ms: number;
+  tflops: number;
+}
+
+/** Times attention in each tiling that may be chosen, the choice first. A gradient counts as five products, though two of them are made twice. */
+async function tuneAttention(backend: WebGPUBackend): Promise<AttentionTiming[]> {
+  const limit = backend.device.limits.maxComputeWorkgroupStorageSize;
+  const timings: AttentionTiming[] = [];
+  for (const [B, T, N, K] of HEADS) {
+    const heads = (width: number) => tf.reshape(matrix(B * T, width), [B, T, width]);
+    const places = { cos: matrix(T, K), sin: matrix(T, K) };
+    const inputs = { qkv: heads(3 * N * K), dy: heads(N * K), ...places };
+    const [output, logSumExp] = attend(backend, inputs, N).map((info) => tf.engine().makeTensorFromTensorInfo(info));
+    const all = { ...inputs, output, logSumExp };
+    const shaders = {
+      forward: { products: 2, compute: (tiling: Tiling) => attend(backend, inputs, N, tiling) },
+      queryGradient: { products: 5, compute: (queries: Tiling) => attendGradient(backend, all, N, { queries }) },
+      keyValueGradient: { products: 5, compute: (keys: Tiling) => attendGradient(backend, all, N, { keys }) },
+    };
+    for (const shader of ["forward", "queryGradient", "keyValueGradient"] as const) {
+      const { products, compute } = shaders[shader];
+      for (const [i, tiling] of tilingsFor(shader, T, K, limit).entries()) {
+        const ms = await time(backend, () => compute(tiling));
+        const tflops = products * 2 * B * N * T * T * K / ms / 1e9;
+        timings.push({ shape: [B, T, N, K], shader, tiling, ms, tflops });
+        const { across, down, R, J } = tiling;
+        console.log(
+          `${`B ${B} T ${T} N ${N} K ${K}`.padEnd(22)} ${shader.padEnd(16)} ${
+            `${across}x${down} threads, ${R}x${J}`.padEnd(18)
+          } ${ms.toFixed(3).padStart(8)} ms ${tflops.toFixed(1).padStart(5)} TFLOP/s${i ? "" : "  <"}`,
+        );
+      }
+    }
+    tf.dispose(all);
+  }
+  return timings;
+}
+
 async function tune(args: string[]): Promise<void> {
-  const given = parseArguments(args, ["rows", "out"]);
+  const given = parseArguments(args, ["rows", "out"], ["attention"]);
   const rows = numberOption(given, "rows", { min: 1, whole: true }) ?? 28832;
   console.log((await startBackend("webgpu")).description);
   const backend = tf.backend() as WebGPUBackend;
+  if (given.flags.has("attention")) {
+    const attention = await tuneAttention(backend);
+    if (given.values.out) await Deno.writeTextFile(given.values.out, JSON.stringify({ attention }, null, 2) + "\n");
+    return;
+  }
   const limits = backend.device.limits;
   const runs = (tile: Tile, half = false) =>
     tileBytes(tile, half) <= limits.maxComputeWorkgroupStorageSize &&

@@ -5,6 +5,8 @@ import assert from "node:assert/strict";
 import { createRandom } from "../../arc/random.ts";
 import { attention } from "../../model/kernels/attention.ts";
 import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
+import { attend, attendGradient } from "../../model/webgpu/attention.ts";
+import { SHADERS, type Tiling } from "../../model/webgpu/attention_tiles.ts";
 import { dispatch, elementwise, output } from "../../model/webgpu/dispatch.ts";
 import { eachBackend } from "../backends.ts";
 import { outputOf } from "../script.ts";
@@ -189,6 +191,29 @@ onDevice("Attention and its gradient agree with their compositions at odd length
       what,
     );
   }
+});
+
+onDevice("Attention and its gradient are the same in the tilings for more memory than a small device has", async () => {
+  const [B, T, heads, K] = [1, 70, 1, 8];
+  const inputs = filled({ qkv: normal(B, T, 3 * K), cos: normal(T, K), sin: normal(T, K), dy: normal(B, T, K) });
+  const expected = compose("Attention", inputs, { heads });
+  const all = { ...inputs, output: expected[0], logSumExp: expected[1] };
+  const gradient = compose("AttentionGradient", all, { heads });
+  const backend = tf.backend() as WebGPUBackend;
+  const tensors = (infos: tf.TensorInfo[]) => infos.map((info) => tf.engine().makeTensorFromTensorInfo(info));
+  // The other tilings are what the sizes above are computed in.
+  const large = (tilings: Tiling[]) => tilings.filter(({ across, down, R }) => across === 8 && down * R === 64);
+  for (const tiling of large(SHADERS.forward.tilings)) {
+    const what = JSON.stringify(tiling);
+    await close(() => tensors(attend(backend, inputs, heads, tiling)), expected, 1e-4, what);
+  }
+  for (const [shader, half] of [["queryGradient", "queries"], ["keyValueGradient", "keys"]] as const) {
+    for (const tiling of large(SHADERS[shader].tilings)) {
+      const what = `${shader} ${JSON.stringify(tiling)}`;
+      await close(() => tensors(attendGradient(backend, all, heads, { [half]: tiling })), gradient, 1e-3, what);
+    }
+  }
+  tf.dispose([all, gradient]);
 });
 
 onDevice("attention() stays finite where scores are large", async () => {
