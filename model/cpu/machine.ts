@@ -14,6 +14,7 @@ export type Kernels = Record<
   | "scaleRows"
   | "softmaxGradientRows"
   | "softmaxRows"
+  | "transposeRows"
   | "adam"
   | "add"
   | "blend"
@@ -87,19 +88,21 @@ const TILE = 128;
 
 /** Floats of scratch memory that one thread needs for attention over `length` tokens of head width `width`. */
 export function attentionScratch(length: number, width: number): number {
-  return 4 * length * width + 2 * length + 2 * Math.min(TILE, length) * length + 64;
+  return 6 * length * width + 2 * length + 2 * Math.min(TILE, length) * length + 64;
 }
 
 /** Splits scratch memory into the arrays of attention. */
 function attentionAreas(scratch: number, length: number, width: number) {
   const matrix = length * width * FLOAT;
-  const scores = scratch + 4 * matrix + 2 * length * FLOAT;
+  const scores = scratch + 6 * matrix + 2 * length * FLOAT;
   return {
     q: scratch,
     k: scratch + matrix,
     dq: scratch + 2 * matrix,
     dk: scratch + 3 * matrix,
-    products: scratch + 4 * matrix,
+    turnedK: scratch + 4 * matrix,
+    turnedV: scratch + 5 * matrix,
+    products: scratch + 6 * matrix,
     scores,
     slopes: scores + Math.min(TILE, length) * length * FLOAT,
   };
@@ -206,10 +209,11 @@ export const tasks = {
       const lse = logSumExp + item * T * FLOAT;
       kernels.rotate(q, wide, area.q, K, cos, sin, T, K, Math.LOG2E / Math.sqrt(K), 1);
       kernels.rotate(k, wide, area.k, K, cos, sin, T, K, 1, 1);
+      kernels.transposeRows(area.k, K, area.turnedK, T, K);
       for (let row = 0; row < T; row += TILE) {
         const rows = Math.min(TILE, T - row);
         const o = out + row * N * K * FLOAT;
-        gemm(false, true, rows, T, K, 1, area.q + row * K * FLOAT, K, area.k, K, 0, area.scores, T);
+        gemm(false, false, rows, T, K, 1, area.q + row * K * FLOAT, K, area.turnedK, T, 0, area.scores, T);
         kernels.softmaxRows(area.scores, area.products, lse + row * FLOAT, rows, T);
         gemm(false, false, rows, K, T, 1, area.scores, T, v, wide, 0, o, N * K);
         kernels.scaleRows(o, N * K, area.products, rows, K);
@@ -234,14 +238,16 @@ export const tasks = {
       const ofO = (sample * T * narrow + head * K) * FLOAT;
       kernels.rotate(qkv + ofQ, wide, area.q, K, cos, sin, T, K, scale * Math.LOG2E, 1);
       kernels.rotate(qkv + ofK, wide, area.k, K, cos, sin, T, K, 1, 1);
+      kernels.transposeRows(area.k, K, area.turnedK, T, K);
+      kernels.transposeRows(qkv + ofV, wide, area.turnedV, T, K);
       for (let row = 0; row < T; row += TILE) {
         const rows = Math.min(TILE, T - row);
         const q = area.q + row * K * FLOAT;
         const [dO, o] = [dy, output].map((address) => address + ofO + row * narrow * FLOAT);
         const lse = logSumExp + (item * T + row) * FLOAT;
         const more = row ? 1 : 0;
-        gemm(false, true, rows, T, K, 1, q, K, area.k, K, 0, area.scores, T);
-        gemm(false, true, rows, T, K, 1, dO, narrow, qkv + ofV, wide, 0, area.slopes, T);
+        gemm(false, false, rows, T, K, 1, q, K, area.turnedK, T, 0, area.scores, T);
+        gemm(false, false, rows, T, K, 1, dO, narrow, area.turnedV, T, 0, area.slopes, T);
         kernels.rowProducts(dO, o, narrow, area.products, rows, K);
         kernels.softmaxGradientRows(area.scores, area.slopes, lse, area.products, rows, T);
         gemm(true, false, T, K, rows, 1, area.scores, T, dO, narrow, more, dqkv + ofV, wide);

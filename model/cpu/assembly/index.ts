@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { rotate, rowProducts, scaleRows, softmaxGradientRows, softmaxRows } from "./attention";
+export { rotate, rowProducts, scaleRows, softmaxGradientRows, softmaxRows, transposeRows } from "./attention";
 export { adam, add, blend, copyRows, multiply, scale, sumRows, sumSlices, transpose } from "./elements";
 export { gemm, gemmScratch } from "./gemm";
 export { rmsNorm, rmsNormGradient, swiGlu, swiGluGradient } from "./normalise";
