@@ -11,6 +11,7 @@ import { attention, type Rotary } from "./kernels/attention.ts";
 import { feedForward } from "./kernels/feed_forward.ts";
 import { linear } from "./kernels/linear.ts";
 import { neighbourShift } from "./kernels/neighbour_shift.ts";
+import { recording } from "./kernels/operation.ts";
 import { rmsNorm } from "./kernels/rms_norm.ts";
 import { selfAttention } from "./kernels/self_attention.ts";
 import { sumOfThree } from "./kernels/sum_of_three.ts";
@@ -155,7 +156,9 @@ function level(
   const network = config.shared ? "L" : name;
   const layers = network === "L" ? config.lLayers : config.hLayers;
   for (let i = 0; i < layers; i++) {
-    h = block(h, parameters, `${network}.${i}`, config, embedded, firstOnly && i === layers - 1);
+    const work = () => block(h, parameters, `${network}.${i}`, config, embedded, firstOnly && i === layers - 1);
+    // What nothing will be differentiated by is freed block by block.
+    h = recording() ? work() : tf.tidy(work);
   }
   return h;
 }
