@@ -142,8 +142,7 @@ function evaluateOptions(given: Arguments): SolveOptions {
     ...solveOptions(given),
   };
   if (options.adapt === "never") return options;
-  const { members } = defaults;
-  return steps ? { ...options, members, steps } : { ...options, members, seconds: seconds ?? defaults.seconds };
+  return steps ? { ...options, steps } : { ...options, seconds: seconds ?? defaults.seconds };
 }
 
 /** Joins a run's results, scores them, writes everything into the first folder. */

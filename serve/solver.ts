@@ -23,7 +23,7 @@ export interface SolveOptions {
   maxSegments?: number;
   /** Whether to adapt: to unseen tasks, never, or always. */
   adapt?: "auto" | "never" | "always";
-  /** Adaptations whose guesses are pooled, one a core at a time. */
+  /** Adaptations whose guesses are pooled, one a core at a time; as many as the seconds allow if not given. */
   members?: number;
   /** All randomness comes from here. */
   seed?: number;
@@ -145,7 +145,7 @@ export class Solver implements TaskSolver {
       const budget = options.steps ? { steps: options.steps } : { seconds: options.seconds ?? defaults.seconds };
       const { signal, onProgress } = call;
       const adaptation = await this.#ensemble.adapt(task, {
-        members: options.members ?? defaults.members,
+        members: options.members ?? (options.steps ? defaults.members : undefined),
         budget,
         views,
         seed,

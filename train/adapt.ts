@@ -107,11 +107,8 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
   const guesses: ExplainedGuess[][] = task.test.map(() => []);
   const curve: AdaptProgress[] = [];
   const puzzles = sampler.puzzles;
-  const spent = () =>
-    Math.max(
-      budget.seconds ? (performance.now() - started) / 1000 / budget.seconds : 0,
-      budget.steps ? state.steps / budget.steps : 0,
-    );
+  const timeSpent = () => budget.seconds ? (performance.now() - started) / 1000 / budget.seconds : 0;
+  const spent = () => Math.max(timeSpent(), budget.steps ? state.steps / budget.steps : 0);
   // Guessing takes time, too: its cost, once known, is kept back from the training's share.
   let [reserve, guessing] = [0, 0];
   try {
@@ -126,13 +123,16 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
         const found = await guessNow(state, task, puzzles, canvas, config, options);
         found.forEach((own, test) => guesses[test].push(...own));
         guessing += performance.now() - from;
-        if (!budget.steps) reserve = Math.min(0.5, reserve + (spent() - before));
+        reserve = Math.min(0.5, reserve + (spent() - before));
         marks.shift();
         if (stopped) break;
         continue;
       }
-      const totalSteps = budget.steps ??
-        Math.max(state.steps + 1, Math.ceil((state.steps + 1) / Math.max(progress, 1e-3)));
+      const ofTime = timeSpent() / (1 - reserve);
+      const affordable = ofTime
+        ? Math.max(state.steps + 1, Math.ceil((state.steps + 1) / Math.max(ofTime, 1e-3)))
+        : Infinity;
+      const totalSteps = Math.min(budget.steps ?? Infinity, affordable);
       await breathe();
       const batch = nextBatch(state, sampler, config);
       const report = await trainStep(state, batch, config, totalSteps, random);

@@ -6,14 +6,17 @@
  */
 import { Worker } from "node:worker_threads";
 import type { UnansweredTask } from "../arc/task.ts";
-import { adapt, type Adaptation, type AdaptOptions, type AdaptProgress, type Prior } from "./adapt.ts";
+import { adapt, type Adaptation, type AdaptOptions, type AdaptProgress, type Budget, type Prior } from "./adapt.ts";
 import { type Message, packPrior, type Reply } from "./member.ts";
 
 /** How to adapt together. */
 export interface EnsembleOptions extends AdaptOptions {
-  /** Adaptations whose guesses are pooled; member i has the seed `seed + i`. */
-  members: number;
+  /** Adaptations whose guesses are pooled; member i has the seed `seed + i`. As many as the seconds allow if not given. */
+  members?: number;
 }
+
+/** After so many steps of one adaptation, time is better spent on another seed. */
+const ENOUGH_STEPS = 1000;
 
 /** Runs adaptations in worker threads on the processor. */
 export class Ensemble {
@@ -33,31 +36,39 @@ export class Ensemble {
   }
 
   /**
-   * Adapts `members` times and pools the guesses. The budget's steps are each member's; its seconds are shared by those that must take turns.
+   * Adapts again and again, as many at a time as there are cores, and pools the guesses. The budget's steps are each member's. Its seconds are
+   * everyone's: without a number of members the first ones stop at {@link ENOUGH_STEPS}, and what time is left goes to further seeds.
    *
-   * @throws {Error} what a member threw
+   * @throws {Error} what a member threw; or when there is neither a number of members nor a bound in seconds
    */
   async adapt(task: UnansweredTask, options: EnsembleOptions): Promise<Adaptation> {
-    const { members, budget } = options;
+    const { members = Infinity, budget: { seconds, steps }, signal } = options;
+    if (members === Infinity && !seconds) {
+      throw new Error("Cannot adapt: the budget needs seconds, or a number of members");
+    }
     const width = Math.max(1, Math.min(this.#cores, members));
-    const rounds = Math.ceil(members / width);
-    const share = { ...budget, seconds: budget.seconds && budget.seconds / rounds };
+    const started = performance.now();
+    const elapsed = () => (performance.now() - started) / 1000;
     const found: Adaptation[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const seats = Array.from({ length: Math.min(width, members - round * width) }, (_, i) => i);
+    const rounds = Math.ceil(members / width);
+    for (let left = rounds; left > 0 && !(found.length && signal?.aborted);) {
+      const begun = elapsed();
+      const first = left === Infinity;
+      const own: Budget = {
+        seconds: seconds && (seconds - begun) / (first ? 1 : left),
+        steps: steps ?? (first ? ENOUGH_STEPS : undefined),
+      };
       const onStep = (progress: AdaptProgress) =>
-        options.onStep?.({ ...progress, spent: (round + progress.spent) / rounds });
-      found.push(
-        ...await Promise.all(seats.map((seat) => {
-          const own = {
-            ...options,
-            budget: share,
-            seed: options.seed + round * width + seat,
-            onStep: seat ? undefined : onStep,
-          };
-          return this.#cores === 0 ? adapt(task, this.#prior, own) : this.#send(seat, task, own);
-        })),
-      );
+        options.onStep?.({ ...progress, spent: seconds ? elapsed() / seconds : 1 - (left - progress.spent) / rounds });
+      const seats = Array.from({ length: Math.min(width, members - found.length) }, (_, seat) => seat);
+      const round = seats.map((seat) => {
+        const seed = options.seed + found.length + seat;
+        const member = { ...options, budget: own, seed, onStep: seat ? undefined : onStep };
+        return this.#cores === 0 ? adapt(task, this.#prior, member) : this.#send(seat, task, member);
+      });
+      found.push(...await Promise.all(round));
+      // What is left is cut into rounds of about the first one's length; less than half of one goes to the others.
+      left = first ? Math.round((seconds! - elapsed()) / (elapsed() - begun)) : left - 1;
     }
     return {
       guesses: task.test.map((_, test) => found.flatMap(({ guesses }) => guesses[test])),

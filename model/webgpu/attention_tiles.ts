@@ -53,8 +53,9 @@ export const SHADERS = {
   forward: {
     rows: 1,
     tilings: [
-      { across: 8, down: 16, R: 4, J: 8 },
+      { across: 8, down: 8, R: 4, J: 8 },
       { across: 8, down: 8, R: 8, J: 8 },
+      { across: 8, down: 16, R: 4, J: 8 },
       { across: 8, down: 8, R: 8, J: 4 },
       ...SMALL,
     ],
