@@ -270,7 +270,7 @@ function answer(output: Grid, canvas: Canvas, rule: SizeRule | undefined, shift:
  * @throws {RangeError} If the batch size is not a positive integer.
  */
 export function createSampler(tasks: readonly TrainingTask[], options: SamplerOptions): Sampler {
-  const { batchSize, canvas, identity } = options;
+  const { canvas, identity } = options;
   check(tasks, options);
   const random = createRandom(options.seed);
   const groups = puzzleGroups(tasks, options, random);

@@ -50,14 +50,15 @@ export function createTensorHeap(heap: Heap): TensorHeap {
   class HeapBackend extends Stock implements TensorHeap {
     address(tensor: tf.TensorInfo): number {
       const entry = this.data.get(tensor.dataId);
-      if (!entry.block) {
-        const { values } = entry;
-        entry.block = heap.allocate(values.byteLength);
-        const home = view(entry.block, tensor.dtype, values.length);
-        home.set(values);
-        entry.values = home;
+      const { values, block } = entry;
+      // A cast that loses nothing hands on the same data under another type: flags and whole numbers may be asked for as f32.
+      if (!block || !(values instanceof arrayOf(tensor.dtype))) {
+        entry.block = heap.allocate(values.length * 4);
+        entry.values = view(entry.block, tensor.dtype, values.length);
+        entry.values.set(values);
+        if (block) heap.free(block);
       }
-      return entry.block.address;
+      return entry.block!.address;
     }
 
     values(tensor: tf.TensorInfo): Values {
@@ -95,13 +96,22 @@ export function createTensorHeap(heap: Heap): TensorHeap {
   }
 
   function view(block: Block, dtype: tf.DataType, length: number): Values {
-    if (dtype === "float32") return new Float32Array(heap.buffer, block.address, length);
-    if (dtype === "int32") return new Int32Array(heap.buffer, block.address, length);
-    if (dtype === "bool") return new Uint8Array(heap.buffer, block.address, length);
-    throw new Error(`Cannot keep ${dtype} values in the CPU backend's heap`);
+    return new (arrayOf(dtype) as new (buffer: ArrayBufferLike, at: number, length: number) => Values)(
+      heap.buffer,
+      block.address,
+      length,
+    );
   }
 
   return new HeapBackend();
+}
+
+/** How values of a type are kept. */
+function arrayOf(dtype: tf.DataType) {
+  if (dtype === "float32") return Float32Array;
+  if (dtype === "int32") return Int32Array;
+  if (dtype === "bool") return Uint8Array;
+  throw new Error(`Cannot keep ${dtype} values in the CPU backend's heap`);
 }
 
 /** The values, copied if they are the heap's. */

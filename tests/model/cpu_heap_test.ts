@@ -94,6 +94,21 @@ Deno.test("a reshaped tensor keeps its values when the original is disposed", as
   tf.dispose([flat, other]);
 });
 
+for (const dtype of ["bool", "int32"] as const) {
+  Deno.test(`a cast from ${dtype} to float32 is numbers to the kernels, within a block of its own`, async () => {
+    await native();
+    const flags = Array.from({ length: 64 }, (_, i) => i % 3 === 0 ? 1 : 0);
+    const whole = tf.tensor1d(flags, dtype);
+    const cast = tf.cast(whole, "float32");
+    const others = Array.from({ length: 8 }, (_, i) => tf.mul(tf.ones([64]), i));
+    const sum = tf.add(cast, tf.ones([64]));
+    assert.deepEqual([...sum.dataSync()], flags.map((flag) => flag + 1));
+    others.forEach((other, i) => assert.deepEqual([...other.dataSync()], Array(64).fill(i)));
+    assert.deepEqual([...whole.dataSync()], flags, "the original reads as before");
+    tf.dispose([whole, cast, sum, ...others]);
+  });
+}
+
 Deno.test("a tensor's block returns to the heap when its last reference is disposed", () => {
   const heap = new Heap(2048);
   const tensors = createTensorHeap(heap);
