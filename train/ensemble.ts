@@ -15,13 +15,14 @@ export interface EnsembleOptions extends AdaptOptions {
   members?: number;
 }
 
-/** After so many steps of one adaptation, time is better spent on another seed. */
+/** Most tasks that are learned at all are learned by then. */
 const ENOUGH_STEPS = 1000;
 
 /** Runs adaptations in worker threads on the processor. */
 export class Ensemble {
   readonly #prior: Prior;
   readonly #cores: number;
+  readonly #enough: number;
   #workers: Worker[] = [];
 
   /**
@@ -29,15 +30,17 @@ export class Ensemble {
    *
    * @param prior what every member starts from
    * @param cores adaptations at a time; 0: all in this thread, one after the other (a GPU has its own way of being busy)
+   * @param enough steps of one adaptation after which time is better spent on another seed
    */
-  constructor(prior: Prior, cores: number) {
+  constructor(prior: Prior, cores: number, enough = ENOUGH_STEPS) {
     this.#prior = prior;
     this.#cores = cores;
+    this.#enough = enough;
   }
 
   /**
    * Adapts again and again, as many at a time as there are cores, and pools the guesses. The budget's steps are each member's. Its seconds are
-   * everyone's: without a number of members the first ones stop at {@link ENOUGH_STEPS}, and what time is left goes to further seeds.
+   * everyone's: without a number of members the first ones stop after enough steps, and what time is left goes to further seeds.
    *
    * @throws {Error} what a member threw; or when there is neither a number of members nor a bound in seconds
    */
@@ -56,7 +59,7 @@ export class Ensemble {
       const first = left === Infinity;
       const own: Budget = {
         seconds: seconds && (seconds - begun) / (first ? 1 : left),
-        steps: steps ?? (first ? ENOUGH_STEPS : undefined),
+        steps: steps ?? (first ? this.#enough : undefined),
       };
       const onStep = (progress: AdaptProgress) =>
         options.onStep?.({ ...progress, spent: seconds ? elapsed() / seconds : 1 - (left - progress.spent) / rounds });

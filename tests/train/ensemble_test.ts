@@ -1,0 +1,52 @@
+/** Adaptations pooled: whose guesses they are, and what becomes of time that is left. */
+import assert from "node:assert/strict";
+import type { UnansweredTask } from "../../arc/task.ts";
+import { rolesWidth } from "../../model/config.ts";
+import { adapt, type Adaptation, type Prior } from "../../train/adapt.ts";
+import { makeConfig } from "../../train/config.ts";
+import { Ensemble } from "../../train/ensemble.ts";
+import { eachBackend } from "../backends.ts";
+
+const task: UnansweredTask = {
+  id: "swap",
+  train: [{ input: [[1, 2]], output: [[2, 1]] }, { input: [[3, 4]], output: [[4, 3]] }],
+  test: [{ input: [[5, 6]] }, { input: [[7, 8]] }],
+};
+
+const size = { vocabulary: 11, prefix: 1, width: 16 };
+const tiny: Prior = {
+  config: makeConfig("loop", 2, {
+    model: { ...size, heads: 1, feedForward: 16, hLayers: 1, puzzleWidth: rolesWidth(size), maxSegments: 2 },
+    adaptation: { batchSize: 2 },
+  }),
+};
+
+eachBackend("Ensemble.adapt() pools the guesses of as many seeds as it is told", async () => {
+  const ensemble = new Ensemble(tiny, 0);
+  const options = { budget: { steps: 4 }, views: 8, seed: 5 };
+  const heard: number[] = [];
+  const pooled = await ensemble.adapt(task, { ...options, members: 3, onStep: ({ spent }) => heard.push(spent) });
+  const alone: Adaptation[] = [];
+  for (const seed of [5, 6, 7]) alone.push(await adapt(task, tiny, { ...options, seed }));
+  task.test.forEach((_, test) => {
+    assert.deepEqual(pooled.guesses[test], alone.flatMap(({ guesses }) => guesses[test]));
+  });
+  assert.equal(pooled.steps, 12);
+  assert.deepEqual(heard, heard.toSorted((a, b) => a - b), "what is spent only grows");
+  assert.equal(heard.at(-1), 1);
+}, ["cpu"]);
+
+eachBackend("Ensemble.adapt() gives time that the first adaptation leaves to further seeds", async () => {
+  const ensemble = new Ensemble(tiny, 0, 5);
+  const { steps, guesses } = await ensemble.adapt(task, { budget: { seconds: 6 }, views: 8, seed: 0 });
+  assert.ok(steps > 5, `${steps} steps`);
+  const snapshots = guesses[0].length / 8;
+  assert.ok(snapshots > 3, `${snapshots} snapshots, three of an adaptation`);
+}, ["cpu"]);
+
+eachBackend("Ensemble.adapt() refuses a budget without an end", async () => {
+  const ensemble = new Ensemble(tiny, 0);
+  await assert.rejects(ensemble.adapt(task, { budget: { steps: 4 }, views: 8, seed: 0 }), {
+    message: "Cannot adapt: the budget needs seconds, or a number of members",
+  });
+}, ["cpu"]);
