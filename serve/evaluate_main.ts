@@ -9,9 +9,10 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import process from "node:process";
 import { readTasks } from "../arc/read.ts";
-import { type Task, withoutAnswers } from "../arc/task.ts";
+import { withoutAnswers } from "../arc/task.ts";
 import {
   type Arguments,
+  namedTasks,
   numberOption,
   parseArguments,
   runCommand,
@@ -77,7 +78,8 @@ async function run(args: string[]): Promise<number> {
   const { data, out } = given.values;
   if (!data || !out) throw new UsageError("--data and --out are needed");
   const shard = shardOrUsage(given);
-  const tasks = choose(await readTasks(data), given).map(withoutAnswers);
+  const limit = numberOption(given, "limit", { min: 1, whole: true });
+  const tasks = namedTasks(await readTasks(data), given).slice(0, limit).map(withoutAnswers);
   const options = evaluateOptions(given);
 
   const solver = await loadSolver(given, console.log);
@@ -121,15 +123,6 @@ function shardOrUsage({ values }: Arguments) {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-}
-
-/** The tasks that `--tasks` and `--limit` leave. */
-function choose(tasks: Task[], given: Arguments): Task[] {
-  const wanted = given.values.tasks?.split(",").map((id) => id.trim());
-  const unknown = wanted?.find((id) => !tasks.some((task) => task.id === id));
-  if (unknown !== undefined) throw new UsageError(`--tasks: there is no task ${unknown} in ${given.values.data}`);
-  const limit = numberOption(given, "limit", { min: 1, whole: true });
-  return tasks.filter(({ id }) => !wanted || wanted.includes(id)).slice(0, limit);
 }
 
 function evaluateOptions(given: Arguments): SolveOptions {

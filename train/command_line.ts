@@ -90,6 +90,18 @@ export function choiceOption<Choice extends string>(
 }
 
 /**
+ * Those that `--tasks` names, separated by commas; all without it.
+ *
+ * @throws {UsageError} when it names one that is not there
+ */
+export function namedTasks<Item extends { id: string }>(items: readonly Item[], { values }: Arguments): Item[] {
+  const wanted = values.tasks?.split(",").map((id) => id.trim());
+  const unknown = wanted?.find((id) => !items.some((item) => item.id === id));
+  if (unknown !== undefined) throw new UsageError(`--tasks: there is no task ${unknown} in what was read`);
+  return items.filter(({ id }) => !wanted || wanted.includes(id));
+}
+
+/**
  * The only argument that is no option.
  *
  * @throws {UsageError} when there is none or there are several

@@ -6,7 +6,8 @@
 import { createSampler, type Sampler, type TrainingTask } from "../arc/dataset.ts";
 import { identify } from "../arc/identity.ts";
 import { createRandom, type Random, randomFromState } from "../arc/random.ts";
-import { initialise, initialRow } from "../model/parameters.ts";
+import { copyNetwork, initialise, initialRow } from "../model/parameters.ts";
+import type { Prior } from "./adapt.ts";
 import { breathe } from "./breathe.ts";
 import { type KnownTask, loadState, saveState, saveWeights, type Weights } from "./checkpoint.ts";
 import type { Config } from "./config.ts";
@@ -34,6 +35,8 @@ export interface TrainOptions {
   seconds?: number;
   /** The weights file. */
   out: string;
+  /** What a new run starts from instead of from nothing: a network, which stays as it is, and a row for every puzzle. */
+  start?: Prior;
   /** Whether to go on from `out`. */
   resume?: boolean;
   /** How many parts a batch is worked on in; one if not given. */
@@ -93,7 +96,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
   const known = knownTasks(tasks, sampler);
   const { state, random, seconds: before } = options.resume
     ? await resume(out, sampler, known, config)
-    : begin(config, sampler);
+    : begin(config, sampler, options.start);
   const started = performance.now();
   const seconds = () => before + (performance.now() - started) / 1000;
   let saved = seconds();
@@ -163,12 +166,15 @@ interface Start {
   seconds: number;
 }
 
-function begin(config: Config, sampler: Sampler): Start {
+function begin(config: Config, sampler: Sampler, start?: Prior): Start {
   const random = createRandom(config.seed);
   const table = new PuzzleTable(sampler.rows, config.model.puzzleWidth, config.training.puzzleRule);
-  const row = initialRow(config.model, random.fork("row"));
+  const row = start?.row ?? initialRow(config.model, random.fork("row"));
   for (let i = 1; i < table.rows; i++) table.row(i).set(row);
-  const state = createTrainingState(initialise(config.model, random.fork("network")), table, config);
+  const network = start?.network
+    ? { ...copyNetwork(start.network), config: config.model }
+    : initialise(config.model, random.fork("network"));
+  const state = createTrainingState(network, table, config);
   return { state, random: random.fork("exploration"), seconds: 0 };
 }
 

@@ -14,8 +14,17 @@ import { vote } from "../arc/vote.ts";
 import { type BackendName, type Precision, startBackend } from "../model/backend.ts";
 import { type Preset, presets } from "../model/config.ts";
 import { countParameters } from "../model/parameters.ts";
-import { loadState, type Weights } from "./checkpoint.ts";
-import { choiceOption, numberOption, parseArguments, runCommand, stopSignal, UsageError } from "./command_line.ts";
+import type { Prior } from "./adapt.ts";
+import { loadState, loadWeights, type Weights } from "./checkpoint.ts";
+import {
+  choiceOption,
+  namedTasks,
+  numberOption,
+  parseArguments,
+  runCommand,
+  stopSignal,
+  UsageError,
+} from "./command_line.ts";
 import { type Config, type ConfigOverrides, makeConfig, recipes } from "./config.ts";
 import { guessKnown, recognise } from "./known.ts";
 import { train, type TrainReport } from "./loop.ts";
@@ -30,12 +39,14 @@ What to learn
   --data PATH        tasks whose demonstrations are trained on and whose test pairs are held out and scored at the end: a folder, a task
                      file or a Kaggle challenges file; repeatable. Default: the tasks that come with the project (arc/samples)
   --training-set PATH  tasks of which demonstrations and test pairs are trained on (HRM trains so on the training sets); repeatable
+  --tasks IDS        only these tasks of all, separated by commas
   --limit N          only the first N tasks of all
 
 How
   --preset NAME      ${Object.keys(presets).join(", ")}. Default: loop, the one that learns fastest on a processor
   --config FILE      JSON with any of {"model": {…}, "training": {…}, "adaptation": {…}}
                      on top of the preset
+  --start FILE       weights whose network, and mean puzzle, a new run starts from; the preset must be theirs
   --seed N           all randomness comes from it. Default: 0
   --backend NAME     auto (a GPU if there is one, else the processor), webgpu, cpu, or stock (unaided tfjs). Default: auto
   --precision P      f32, or f16: a GPU's layers multiply in half precision, all else stays in f32. Default: f32
@@ -60,6 +71,18 @@ async function readOverrides(file: string | undefined): Promise<ConfigOverrides>
   } catch (error) {
     throw new Error(`Cannot read --config ${file}: ${(error as Error).message}`);
   }
+}
+
+/** What a run of `config` may start from. */
+async function readStart(file: string, config: Config): Promise<Prior> {
+  const { network, table, config: own } = await loadWeights(file);
+  const needed = JSON.stringify({ ...config.model, tokens: 0 });
+  if (JSON.stringify({ ...own.model, tokens: 0 }) !== needed) {
+    throw new Error(
+      `Cannot start from ${file}: its network is another; choose its preset, or its values with --config`,
+    );
+  }
+  return { config, network, row: table.rows > 1 ? table.mean(1) : undefined };
 }
 
 /** Answers the held-out test pairs of the tasks that were trained on, by voting. */
@@ -146,7 +169,20 @@ function duration(seconds: number): string {
 
 /** The command; returns its exit code. */
 async function run(args: string[]): Promise<number> {
-  const names = ["limit", "preset", "config", "seed", "backend", "precision", "steps", "minutes", "eval-every", "out"];
+  const names = [
+    "tasks",
+    "limit",
+    "preset",
+    "config",
+    "start",
+    "seed",
+    "backend",
+    "precision",
+    "steps",
+    "minutes",
+    "eval-every",
+    "out",
+  ];
   const given = parseArguments(args, names, ["resume"], ["data", "training-set"]);
   if (given.positionals.length) throw new UsageError(`${given.positionals[0]} is no option; data is named with --data`);
   const count = (name: string) => numberOption(given, name, { min: 1, whole: true });
@@ -163,8 +199,10 @@ async function run(args: string[]): Promise<number> {
 
   const paths = given.lists.data ?? (given.lists["training-set"] ? [] : [samplesFolder()]);
   const read = async (list: string[]) => (await Promise.all(list.map(readTasks))).flat();
-  const scored = (await read(paths)).slice(0, limit);
-  const extra = (await read(given.lists["training-set"] ?? [])).slice(0, Math.max(0, limit - scored.length));
+  const [data, training] = [await read(paths), await read(given.lists["training-set"] ?? [])];
+  const named = new Set(namedTasks([...data, ...training], given));
+  const scored = data.filter((task) => named.has(task)).slice(0, limit);
+  const extra = training.filter((task) => named.has(task)).slice(0, Math.max(0, limit - scored.length));
   const tasks = trainingTasks([{ tasks: scored, useTest: false }, { tasks: extra, useTest: true }]);
   const overrides = await readOverrides(given.values.config);
   const marking = overrides.training?.marking ?? recipes[preset].training.marking;
@@ -174,6 +212,7 @@ async function run(args: string[]): Promise<number> {
   console.log(backend.description);
   let config: Config = makeConfig(preset, side, { seed, ...overrides });
   if (resume) ({ config } = await loadState(out));
+  const start = given.values.start === undefined ? undefined : await readStart(given.values.start, config);
   const { batchSize } = config.training;
   const parts = countParts(config.model, batchSize, backend.largestTensor);
   console.log(
@@ -197,7 +236,7 @@ async function run(args: string[]): Promise<number> {
   const seconds = minutes && minutes * 60;
   const display = new Display(steps ? "steps" : "seconds", steps ?? seconds!);
   try {
-    const run = train({ tasks, config, side, steps, seconds, out, resume, parts, signal: stop.signal });
+    const run = train({ tasks, config, side, steps, seconds, out, start, resume, parts, signal: stop.signal });
     const started = performance.now();
     let next = await run.next();
     if (backend.name === "webgpu") {
