@@ -31,14 +31,14 @@ export type { Candidate } from "./arc/vote.ts";
 export { type TrainingTask, trainingTasks } from "./arc/dataset.ts";
 export type { SizeRule } from "./arc/size.ts";
 export { type Backend, type BackendName, startBackend } from "./model/backend.ts";
-export type { Precision } from "./model/webgpu/precision.ts";
+export type { Precision } from "./model/backend.ts";
 export { type ModelConfig, type Preset, presets, type Size } from "./model/config.ts";
 export { type Config, type ConfigOverrides, makeConfig, type TrainingConfig } from "./train/config.ts";
 export { train, type TrainOptions, type TrainReport } from "./train/loop.ts";
 export type { StepReport } from "./train/step.ts";
 export { type KnownTask, loadWeights, saveWeights, type Weights } from "./train/checkpoint.ts";
 export type { View } from "./train/guess.ts";
-export type { AdaptProgress } from "./train/adapt.ts";
+export type { AdaptProgress, Prior } from "./train/adapt.ts";
 export { type App, createApp } from "./serve/app.ts";
 export {
   type Answer,
