@@ -18,6 +18,9 @@ export interface EnsembleOptions extends AdaptOptions {
 /** Most tasks that are learned at all are learned by then. */
 const ENOUGH_STEPS = 1000;
 
+/** The part of a round that is worth beginning one for: a third of those steps still learns many tasks. */
+const WORTH_A_ROUND = 0.3;
+
 /** Runs adaptations in worker threads on the processor. */
 export class Ensemble {
   readonly #prior: Prior;
@@ -70,8 +73,8 @@ export class Ensemble {
         return this.#cores === 0 ? adapt(task, this.#prior, member) : this.#send(seat, task, member);
       });
       found.push(...await Promise.all(round));
-      // What is left is cut into rounds of about the first one's length; less than half of one goes to the others.
-      left = first ? Math.round((seconds! - elapsed()) / (elapsed() - begun)) : left - 1;
+      // What is left is cut into rounds of about the first one's length.
+      left = first ? Math.round((seconds! - elapsed()) / (elapsed() - begun) + 0.5 - WORTH_A_ROUND) : left - 1;
     }
     return {
       guesses: task.test.map((_, test) => found.flatMap(({ guesses }) => guesses[test])),
