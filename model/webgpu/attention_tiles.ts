@@ -45,9 +45,20 @@ const SMALL: Tiling[] = [
   { across: 4, down: 4, R: 4, J: 4 },
 ];
 
+/** Both halves of the gradient: rows and their slopes are held, and up to four blocks in registers, too many for the largest tiling. */
+const GRADIENT = {
+  rows: 2,
+  tilings: [
+    { across: 8, down: 16, R: 4, J: 8 },
+    { across: 8, down: 16, R: 4, J: 4 },
+    { across: 8, down: 8, R: 8, J: 4 },
+    ...SMALL,
+  ],
+};
+
 /**
  * What each shader holds of rows in workgroup memory, in tiles, and its tilings, the first to be preferred: `deno task tune --attention` times
- * them. A gradient keeps up to four blocks in registers, too many for the largest.
+ * them.
  */
 export const SHADERS = {
   forward: {
@@ -60,24 +71,8 @@ export const SHADERS = {
       ...SMALL,
     ],
   },
-  queryGradient: {
-    rows: 2,
-    tilings: [
-      { across: 8, down: 16, R: 4, J: 8 },
-      { across: 8, down: 16, R: 4, J: 4 },
-      { across: 8, down: 8, R: 8, J: 4 },
-      ...SMALL,
-    ],
-  },
-  keyValueGradient: {
-    rows: 2,
-    tilings: [
-      { across: 8, down: 16, R: 4, J: 8 },
-      { across: 8, down: 16, R: 4, J: 4 },
-      { across: 8, down: 8, R: 8, J: 4 },
-      ...SMALL,
-    ],
-  },
+  queryGradient: GRADIENT,
+  keyValueGradient: GRADIENT,
 } satisfies Record<string, { rows: number; tilings: Tiling[] }>;
 
 /** How much more work than the least a preferred tiling may make of padding and of idle threads. */
