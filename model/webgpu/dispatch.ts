@@ -36,6 +36,8 @@ export interface Shader {
   groups: number;
   /** Whether the code uses f16. */
   half?: boolean;
+  /** What people call it; its key if not given. */
+  name?: string;
 }
 
 /** A shader made ready for tensors of certain shapes. */
@@ -109,9 +111,19 @@ function textOf(
   return [...head, `const GROUPS_X = ${Math.min(groups, MOST_GROUPS)}u;`, code].join("\n");
 }
 
+/** The shapes of tensors for people, those that are alike told once. */
+function shapesOf(tensors: Tensors): string {
+  const shapes = Object.values(tensors).map(({ shape }) => `[${shape}]`);
+  return [...new Set(shapes)].map((shape) => {
+    const count = shapes.filter((other) => other === shape).length;
+    return count > 1 ? `${count} ${shape}` : shape;
+  }).join(" ");
+}
+
 /** Makes a shader ready; null where there is nothing to do. */
 function compile(
   backend: WebGPUBackend,
+  key: string,
   shader: Shader,
   inputs: Tensors,
   outputs: Tensors,
@@ -129,6 +141,7 @@ function compile(
     entries: types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
   });
   const pipeline = device.createComputePipeline({
+    label: `${shader.name ?? key} → ${shapesOf(outputs)}`,
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
     compute: { module: device.createShaderModule({ code: text }), entryPoint: "main" },
   });
@@ -168,7 +181,7 @@ export function dispatch(
   if (!known) compiled.set(own.device, known = new Map());
   const whole = `${key}|${Object.keys(inputs).length}|${bindingKey(backend, tensors, uniformVectors)}`;
   let ready = known.get(whole);
-  if (ready === undefined) known.set(whole, ready = compile(backend, shader(), inputs, outputs, uniformVectors));
+  if (ready === undefined) known.set(whole, ready = compile(backend, key, shader(), inputs, outputs, uniformVectors));
   if (ready === null) return;
   if (comparing && ready.text !== textOf(backend, shader(), inputs, outputs, uniformVectors)) {
     throw new Error(`The key of a shader stands for two texts: ${whole}`);

@@ -296,7 +296,13 @@ export function productShader(
     ${body(geometry)}
   }`;
   });
+  const names = products.map(({ m, n, k, left, right, batch = 1, parts = 1, epilogue }) =>
+    `${left.alongDepth ? "a" : "aᵀ"}${right.alongDepth ? "bᵀ" : "b"} ${m}x${n}x${k}${
+      batch > 1 ? `, batch ${batch}` : ""
+    }${parts > 1 ? `, ${parts} parts` : ""}, ${epilogue.name.split(" ")[0]}`
+  );
   return {
+    name: `product ${names.join(" + ")}`,
     groups: total,
     half,
     fours: [...Object.entries(inputs), ...Object.entries(outputs)].flatMap(([name, width]) =>

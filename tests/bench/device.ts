@@ -23,15 +23,45 @@ export interface StepCounts {
   peakBytes: number;
 }
 
+// deno-lint-ignore no-explicit-any
+type Method = (...values: any[]) => any;
+
+/** Puts what `make` makes of a method in its place; returns what undoes it. */
+export function replaceMethod(owner: object, name: string, make: (original: Method) => Method): () => void {
+  const methods = owner as Record<string, Method>;
+  const original = methods[name];
+  const own = Object.hasOwn(owner, name);
+  methods[name] = make(original);
+  return () => own ? methods[name] = original : delete methods[name];
+}
+
 /** Calls `tell` with the first argument of every call of a method; returns what undoes it. */
 function listen<Value>(prototype: object, name: string, tell: (value: Value) => void): () => void {
-  const methods = prototype as Record<string, (...values: Value[]) => unknown>;
-  const original = methods[name];
-  methods[name] = function (...values) {
-    tell(values[0]);
-    return original.apply(this, values);
+  return replaceMethod(prototype, name, (original) =>
+    function (this: unknown, ...values: Value[]) {
+      tell(values[0]);
+      return original.apply(this, values);
+    });
+}
+
+/** Follows the bytes of buffers of the started backend; `end` returns the most in use at a time, and the most held, freed ones included. */
+export function watchMemory(): { end(): { used: number; held: number } } {
+  const { bufferManager } = tf.backend() as unknown as {
+    bufferManager: { numBytesUsed: number; numBytesAllocated: number };
   };
-  return () => methods[name] = original;
+  const most = { used: bufferManager.numBytesUsed, held: bufferManager.numBytesAllocated };
+  const undo = replaceMethod(
+    bufferManager,
+    "acquireBuffer",
+    (original) =>
+      function (this: unknown, ...values: unknown[]) {
+        const buffer = original.apply(this, values);
+        most.used = Math.max(most.used, bufferManager.numBytesUsed);
+        most.held = Math.max(most.held, bufferManager.numBytesAllocated);
+        return buffer;
+      },
+  );
+  return { end: () => (undo(), most) };
 }
 
 /** Counts over one step, after two that fill the pool of buffers. */

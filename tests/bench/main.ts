@@ -13,9 +13,10 @@ import process from "node:process";
 import { type Backend, type BackendName, startBackend } from "../../model/backend.ts";
 import { startCpu } from "../../model/cpu/backend.ts";
 import { MAX_SIDE } from "../../model/parameters.ts";
-import { choiceOption, parseArguments, runCommand, UsageError } from "../../train/command_line.ts";
+import { choiceOption, numberOption, parseArguments, runCommand, UsageError } from "../../train/command_line.ts";
 import type { Config } from "../../train/config.ts";
-import { countStep, type StepCounts, withoutShaders } from "./device.ts";
+import { countStep, type StepCounts, watchMemory, withoutShaders } from "./device.ts";
+import { profileGpu, showGpuProfile } from "./gpu_profile.ts";
 import { timeKernels } from "./kernels.ts";
 import { profile } from "./profile.ts";
 import { writeReport } from "./report.ts";
@@ -32,7 +33,8 @@ Usage: deno task bench [options]
                    only training steps of HRM at this shape (ACT with its target, AdamATan2); the last line is JSON
   --loop SIDE,BATCH
                    only training steps of the looped network, and its inference
-  --profile        with --shape or --loop: where a step's time goes, by kernel
+  --profile        with --shape or --loop: where a step's time goes, by kernel; on a GPU by dispatch, and what the host does
+  --seconds N      how long the training steps of a size are timed, three at least. Default: 10
   --backend NAME   cpu, webgpu or stock (tfjs on the processor, unaided). Default: cpu
   --report FILE    with --backend webgpu: what the GPU does, in under four minutes: requests of a step, products, attention, training,
                    inference, each beside stock tfjs. FILE (Markdown) is whole after every item; what fails is told in it
@@ -61,10 +63,10 @@ function parseLoop(text: string): Config {
   return loopOf(side, batch);
 }
 
-/** Times steps of a configuration for about ten seconds, at least three. */
-async function steps(config: Config, { largestTensor }: Backend) {
+/** Times steps of a configuration for about so many seconds, at least three. */
+async function steps(config: Config, { largestTensor }: Backend, seconds: number) {
   const [first] = await timeSteps(config, 1, 1, largestTensor);
-  const repeats = Math.max(3, Math.min(100, Math.ceil(10_000 / first)));
+  const repeats = Math.max(3, Math.min(100, Math.ceil(1000 * seconds / first)));
   const times = await timeSteps(config, 2, repeats, largestTensor);
   const ms = median(times);
   const best = Math.min(...times);
@@ -73,13 +75,39 @@ async function steps(config: Config, { largestTensor }: Backend) {
 
 const round = (value: number) => Number(value.toPrecision(4));
 
+const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+
+/** Steps that a profile is a mean of. */
+const PROFILED = 5;
+
+/** Prints where the time of steps goes, once they have settled. */
+async function printProfile(config: Config, { name, largestTensor }: Backend, print: (line: string) => void) {
+  const training = startTraining(config, largestTensor);
+  for (let i = 0; i < 3; i++) await training.step();
+  if (name === "webgpu") print(showGpuProfile(await profileGpu(training.step, PROFILED)));
+  else {
+    const parts = await profile(async () => {
+      for (let i = 0; i < PROFILED; i++) await training.step();
+    });
+    const all = parts.reduce((sum, { ms }) => sum + ms, 0);
+    for (const { kernel, calls, ms } of parts.toSorted((a, b) => b.ms - a.ms)) {
+      if (ms <= all / 1000) continue;
+      const share = (ms / all * 100).toFixed(1).padStart(5);
+      const aStep = (ms / PROFILED).toFixed(2).padStart(9);
+      print(`${share} %  ${aStep} ms a step  ${String(calls / PROFILED).padStart(6)} calls  ${kernel}`);
+    }
+  }
+  training.dispose();
+}
+
 /** The command; throws on mistakes, `UsageError` for those in the arguments. */
 export async function bench(args: string[]): Promise<void> {
-  const given = parseArguments(args, ["shape", "loop", "backend", "report"], ["json", "profile", "quick"]);
+  const given = parseArguments(args, ["shape", "loop", "backend", "report", "seconds"], ["json", "profile", "quick"]);
   const { shape, loop, report } = given.values;
   if (shape !== undefined && loop !== undefined) throw new UsageError("Cannot time both: give --shape or --loop");
   const only = shape !== undefined ? hrmOf(parseShape(shape)) : loop !== undefined ? parseLoop(loop) : undefined;
   const name = choiceOption<BackendName>(given, "backend", ["cpu", "webgpu", "stock"], "cpu");
+  const seconds = numberOption(given, "seconds", { min: 0 }) ?? 10;
   if (given.flags.has("quick") && !report) throw new UsageError("--quick is for --report FILE");
   if (report !== undefined) {
     if (name !== "webgpu" || only) {
@@ -100,26 +128,12 @@ export async function bench(args: string[]): Promise<void> {
   print(backend.description);
 
   if (only) {
-    if (given.flags.has("profile")) {
-      const training = startTraining(only, backend.largestTensor);
-      for (let i = 0; i < 3; i++) await training.step();
-      const parts = await profile(async () => {
-        for (let i = 0; i < 5; i++) await training.step();
-      });
-      training.dispose();
-      const all = parts.reduce((sum, { ms }) => sum + ms, 0);
-      for (const { kernel, calls, ms } of parts.toSorted((a, b) => b.ms - a.ms)) {
-        if (ms > all / 1000) {
-          const share = (ms / all * 100).toFixed(1).padStart(5);
-          print(
-            `${share} %  ${(ms / 5).toFixed(2).padStart(9)} ms a step  ${
-              String(calls / 5).padStart(6)
-            } calls  ${kernel}`,
-          );
-        }
-      }
-    }
-    const { step_ms, best_step_ms, gflops } = await steps(only, backend);
+    const memory = backend.name === "webgpu" ? watchMemory() : undefined;
+    const { step_ms, best_step_ms, gflops } = await steps(only, backend, seconds);
+    const peak = memory?.end();
+    print(`${round(step_ms)} ms a step, best ${round(best_step_ms)}; ${round(gflops)} GFLOP/s`);
+    if (peak) print(`at most ${megabytes(peak.used)} MB in the GPU's buffers, ${megabytes(peak.held)} MB held`);
+    if (given.flags.has("profile")) await printProfile(only, backend, print);
     const segments = only.training.batchSize / (await timeSegment(only, 4, 3)) * 1000;
     console.log(JSON.stringify({
       ...(shape ? { shape } : { loop }),
@@ -127,6 +141,7 @@ export async function bench(args: string[]): Promise<void> {
       best_step_ms: round(best_step_ms),
       gflops: round(gflops),
       segments_per_second: round(segments),
+      ...(peak && { peak_gpu_mb: megabytes(peak.used), held_gpu_mb: megabytes(peak.held) }),
       ...about(),
     }));
   } else {
@@ -170,7 +185,7 @@ export async function bench(args: string[]): Promise<void> {
     print("\ntraining                                       ms a step   GFLOP/s   inference: segments of one sample/s");
     const results: Record<string, unknown> = {};
     for (const [name, config] of configs) {
-      const { step_ms, gflops } = await steps(config, backend);
+      const { step_ms, gflops } = await steps(config, backend, seconds);
       const segments = config.training.batchSize / (await timeSegment(config, 4, 3)) * 1000;
       results[name] = { step_ms: round(step_ms), gflops: round(gflops), segments_per_second: round(segments) };
       print(
