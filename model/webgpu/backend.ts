@@ -37,7 +37,7 @@ class CheckedBackend extends WebGPUBackend {
   }
 
   /**
-   * tfjs uploads through buffers that are mapped when they are made, and Deno reads what it maps: uncached, 30 MB a second on an NVIDIA H100. The
+   * tfjs uploads through buffers that are mapped when they are made, and Deno reads what it maps, at 30 MB a second on an NVIDIA H100. The
    * queue copies without reading. It writes before the commands that are recorded but not handed in, and none of those uses the buffer: that of
    * a tensor goes back to the pool when the commands that read it have been handed in (tfjs' `commandQueueOwnedIds`).
    */
