@@ -10,7 +10,7 @@ import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
 import { copyNetwork, initialise, initialRow, type Network } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
-import type { Config } from "./config.ts";
+import type { Config, TrainingConfig } from "./config.ts";
 import { type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
 import { createTrainingState, disposeTrainingState, nextBatch, trainStep } from "./step.ts";
@@ -93,7 +93,7 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
   const random = createRandom(seed).fork("adapt");
   const canvas = taskCanvas(task, training.marking);
   const sampler = createSampler([{ task, pairs: task.train, rule: sizeRule(task.train) }], {
-    batchSize: training.batchSize,
+    batchSize: rowsOn(canvas.side, training),
     canvas,
     identity: training.identity,
     augmentations: training.augmentations,
@@ -150,6 +150,11 @@ export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Pr
   } finally {
     disposeTrainingState(state);
   }
+}
+
+/** Rows of a batch on a canvas. */
+export function rowsOn(side: number, { batchSize, batchCells }: TrainingConfig): number {
+  return batchCells ? Math.max(1, Math.min(batchSize, Math.floor(batchCells / side ** 2))) : batchSize;
 }
 
 /** Rows for new puzzles. */

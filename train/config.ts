@@ -13,6 +13,8 @@ const decay = z.number().min(0).max(1);
 export const trainingSchema = z.strictObject({
   /** B, rows in a batch. */
   batchSize: z.int().min(1),
+  /** Cells of the canvas in a batch at most, for one task: large canvases get fewer rows and more steps a second; 0: no bound. */
+  batchCells: z.int().min(0).default(0),
   /** How a puzzle is identified: each augmentation has a row of its own (HRM), or a task has one and is told the augmentation. */
   identity: z.enum(["augmentation", "task"]),
   /** Distinct augmented looks of each task besides the original; they count with identity `augmentation` only. */
@@ -87,6 +89,7 @@ export type Config = z.infer<typeof configSchema>;
 
 const officialTraining: TrainingConfig = {
   batchSize: 768,
+  batchCells: 0,
   identity: "augmentation",
   augmentations: 1000,
   marking: "eos",
@@ -126,6 +129,7 @@ const smallTraining: TrainingConfig = {
 const loopAdaptation: TrainingConfig = {
   ...officialTraining,
   batchSize: 8,
+  batchCells: 800,
   identity: "task",
   augmentations: 0,
   marking: "outside",
@@ -149,6 +153,7 @@ const loopAdaptation: TrainingConfig = {
 const loopTraining: TrainingConfig = {
   ...loopAdaptation,
   batchSize: 16,
+  batchCells: 0,
   learningRate: 2e-3,
   puzzleLearningRate: 1e-2,
   ema: 0.99,

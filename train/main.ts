@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { describe, trainingCanvas, trainingTasks } from "../arc/dataset.ts";
 import { readTasks, samplesFolder } from "../arc/read.ts";
+import { families, ruleTasks } from "../arc/rules.ts";
 import { type Answered, score } from "../arc/score.ts";
 import type { Task } from "../arc/task.ts";
 import { vote } from "../arc/vote.ts";
@@ -30,6 +31,9 @@ import { guessKnown, recognise } from "./known.ts";
 import { train, type TrainReport } from "./loop.ts";
 import { countParts, partSize } from "./micro_batches.ts";
 
+/** Demonstrations of a drawn task: so many that what its pairs have in common is the rule. */
+const RULE_PAIRS = 48;
+
 const HELP =
   `Trains a network on ARC tasks and writes a weights file that \`deno task serve\` and \`deno task solve\` use.
 
@@ -39,6 +43,10 @@ What to learn
   --data PATH        tasks whose demonstrations are trained on and whose test pairs are held out and scored at the end: a folder, a task
                      file or a Kaggle challenges file; repeatable. Default: the tasks that come with the project (arc/samples)
   --training-set PATH  tasks of which demonstrations and test pairs are trained on (HRM trains so on the training sets); repeatable
+  --rules N          beside the others, N tasks of each of the ${
+    Object.keys(families).length
+  } families of rules that the project draws itself (arc/rules.ts),
+                     ${RULE_PAIRS} pairs each
   --tasks IDS        only these tasks of all, separated by commas
   --limit N          only the first N tasks of all
 
@@ -172,6 +180,7 @@ async function run(args: string[]): Promise<number> {
   const names = [
     "tasks",
     "limit",
+    "rules",
     "preset",
     "config",
     "start",
@@ -189,6 +198,7 @@ async function run(args: string[]): Promise<number> {
   const steps = count("steps");
   const minutes = numberOption(given, "minutes", { min: 0.01 }) ?? (steps ? undefined : 2.5);
   const limit = count("limit") ?? Infinity;
+  const rules = count("rules") ?? 0;
   const evalEvery = count("eval-every");
   const preset = choiceOption(given, "preset", Object.keys(presets) as Preset[], "loop");
   const backendName = choiceOption<BackendName>(given, "backend", ["auto", "webgpu", "cpu", "stock"], "auto");
@@ -203,7 +213,8 @@ async function run(args: string[]): Promise<number> {
   const named = new Set(namedTasks([...data, ...training], given));
   const scored = data.filter((task) => named.has(task)).slice(0, limit);
   const extra = training.filter((task) => named.has(task)).slice(0, Math.max(0, limit - scored.length));
-  const tasks = trainingTasks([{ tasks: scored, useTest: false }, { tasks: extra, useTest: true }]);
+  const drawn = ruleTasks(rules, RULE_PAIRS, seed);
+  const tasks = trainingTasks([{ tasks: scored, useTest: false }, { tasks: [...extra, ...drawn], useTest: true }]);
   const overrides = await readOverrides(given.values.config);
   const marking = overrides.training?.marking ?? recipes[preset].training.marking;
   const { side } = trainingCanvas(tasks, marking);

@@ -1,0 +1,160 @@
+/**
+ * What rules are drawn with: blank and speckled grids, shapes that do not touch, connected parts. Knows no tasks and no networks.
+ *
+ * @module
+ */
+import type { Random } from "../random.ts";
+import type { Grid } from "../task.ts";
+
+/** Row and column. */
+export type Cell = [number, number];
+
+/** Cells of one colour that hang together. */
+export interface Shape {
+  /** Its colour. */
+  colour: number;
+  /** Its cells, at least one. */
+  cells: Cell[];
+}
+
+/** An integer from `low` to `high`, both included. */
+export function between(random: Random, low: number, high: number): number {
+  return low + random.integer(high - low + 1);
+}
+
+/** One of a list. */
+export function pick<T>(random: Random, list: readonly T[]): T {
+  return list[random.integer(list.length)];
+}
+
+/** `count` different colours, black not among them. */
+export function someColours(random: Random, count: number): number[] {
+  return random.permutation(9).slice(0, count).map((c) => c + 1);
+}
+
+/** A grid of one colour. */
+export function blank(height: number, width: number, colour = 0): Grid {
+  return Array.from({ length: height }, () => Array(width).fill(colour));
+}
+
+/** A grid made cell by cell. */
+export function make(height: number, width: number, colour: (r: number, c: number) => number): Grid {
+  return Array.from({ length: height }, (_, r) => Array.from({ length: width }, (_, c) => colour(r, c)));
+}
+
+/** A grid with every cell changed. */
+export function change(grid: Grid, colour: (old: number, r: number, c: number) => number): Grid {
+  return grid.map((row, r) => row.map((old, c) => colour(old, r, c)));
+}
+
+/** Random cells of the given colours on black. */
+export function speckle(
+  random: Random,
+  height: number,
+  width: number,
+  colours: readonly number[],
+  share: number,
+): Grid {
+  return make(height, width, () => random.next() < share ? pick(random, colours) : 0);
+}
+
+/** A copy with cells painted. */
+export function paint(grid: Grid, cells: readonly Cell[], colour: number): Grid {
+  const painted = grid.map((row) => row.slice());
+  for (const [r, c] of cells) if (painted[r]?.[c] !== undefined) painted[r][c] = colour;
+  return painted;
+}
+
+/** Rows top … bottom and columns left … right, all included. */
+export function crop(grid: Grid, [top, left, bottom, right]: readonly [number, number, number, number]): Grid {
+  return grid.slice(top, bottom + 1).map((row) => row.slice(left, right + 1));
+}
+
+/** The smallest box around cells: top, left, bottom, right. */
+export function box(cells: readonly Cell[]): [number, number, number, number] {
+  const rows = cells.map(([r]) => r), columns = cells.map(([, c]) => c);
+  return [Math.min(...rows), Math.min(...columns), Math.max(...rows), Math.max(...columns)];
+}
+
+/** Whether the grid has such a cell. */
+export function inside(grid: Grid, r: number, c: number): boolean {
+  return grid[r]?.[c] !== undefined;
+}
+
+/** All cells for which `holds`. */
+export function cellsWhere(grid: Grid, holds: (colour: number, r: number, c: number) => boolean): Cell[] {
+  return grid.flatMap((row, r) => row.flatMap((colour, c) => holds(colour, r, c) ? [[r, c] as Cell] : []));
+}
+
+/** The four neighbours, or the eight. */
+export function steps(diagonal: boolean): Cell[] {
+  const straight: Cell[] = [[-1, 0], [0, 1], [1, 0], [0, -1]];
+  return diagonal ? [...straight, [-1, -1], [-1, 1], [1, 1], [1, -1]] : straight;
+}
+
+/** The parts of one colour that hang together; colours for which `counts` does not hold are ground. */
+export function shapesOf(grid: Grid, counts = (colour: number) => colour !== 0, diagonal = false): Shape[] {
+  const seen = blank(grid.length, grid[0].length);
+  const shapes: Shape[] = [];
+  grid.forEach((row, r) =>
+    row.forEach((colour, c) => {
+      if (seen[r][c] || !counts(colour)) return;
+      const cells: Cell[] = [[r, c]];
+      seen[r][c] = 1;
+      for (let i = 0; i < cells.length; i++) {
+        for (const [dr, dc] of steps(diagonal)) {
+          const [y, x] = [cells[i][0] + dr, cells[i][1] + dc];
+          if (grid[y]?.[x] !== colour || seen[y][x]) continue;
+          seen[y][x] = 1;
+          cells.push([y, x]);
+        }
+      }
+      shapes.push({ colour, cells });
+    })
+  );
+  return shapes;
+}
+
+/** The cells of a filled rectangle. */
+export function rectangle(top: number, left: number, height: number, width: number): Cell[] {
+  return Array.from({ length: height * width }, (_, i) => [top + Math.floor(i / width), left + i % width]);
+}
+
+/** A connected figure of `count` cells, its box beginning at 0, 0. */
+export function figure(random: Random, count: number): Cell[] {
+  const cells: Cell[] = [[0, 0]];
+  while (cells.length < count) {
+    const [r, c] = pick(random, cells);
+    const [dr, dc] = pick(random, steps(false));
+    if (!cells.some(([y, x]) => y === r + dr && x === c + dc)) cells.push([r + dr, c + dc]);
+  }
+  const [top, left] = box(cells);
+  return cells.map(([r, c]) => [r - top, c - left]);
+}
+
+/** Puts figures, which begin at 0, 0, somewhere on black where they keep a cell's distance; those that find no room are left out. */
+export function scatter(
+  random: Random,
+  height: number,
+  width: number,
+  figures: readonly Shape[],
+  margin = 0,
+): { grid: Grid; shapes: Shape[] } {
+  let grid = blank(height, width);
+  const shapes: Shape[] = [];
+  for (const { colour, cells } of figures) {
+    const [, , bottom, right] = box(cells);
+    const [rows, columns] = [height - bottom - 2 * margin, width - right - 2 * margin];
+    if (rows < 1 || columns < 1) continue;
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const [top, left] = [margin + random.integer(rows), margin + random.integer(columns)];
+      const moved = cells.map(([r, c]): Cell => [r + top, c + left]);
+      const free = moved.every(([r, c]) => [[0, 0], ...steps(true)].every(([dr, dc]) => !(grid[r + dr]?.[c + dc])));
+      if (!free) continue;
+      grid = paint(grid, moved, colour);
+      shapes.push({ colour, cells: moved });
+      break;
+    }
+  }
+  return { grid, shapes };
+}

@@ -1,0 +1,65 @@
+/**
+ * What families of rules are made with.
+ *
+ * @module
+ */
+import { dihedral } from "../augment.ts";
+import { between, figure, pick, type Shape, speckle } from "./drawing.ts";
+import type { Random } from "../random.ts";
+import type { Grid, Pair } from "../task.ts";
+
+/** Draws a pair that obeys the rule. */
+export type Rule = (random: Random) => Pair;
+
+/** Draws a rule whose grids are at most `side` high and wide. */
+export type Family = (random: Random, side: number) => Rule;
+
+/** Height and width. */
+export type Size = [number, number];
+
+/** A height and a width of at least `least`. */
+export const size = (random: Random, side: number, least = 3): Size => [
+  between(random, Math.min(least, side), side),
+  between(random, Math.min(least, side), side),
+];
+
+/** A rule that works on any grid that `draw` makes. */
+export const rule = (draw: (random: Random) => Grid, solve: (input: Grid) => Grid): Rule => (random) => {
+  const input = draw(random);
+  return { input, output: solve(input) };
+};
+
+/** Figures of random size and colour. */
+export const figures = (random: Random, count: number, colours: readonly number[], least = 1, most = 6): Shape[] =>
+  Array.from(
+    { length: count },
+    () => ({ colour: pick(random, colours), cells: figure(random, between(random, least, most)) }),
+  );
+
+/** A rule that works downwards, turned. */
+export const turned = (k: number, solve: (grid: Grid) => Grid) => (grid: Grid) =>
+  dihedral(solve(dihedral(grid, k)), [0, 3, 2, 1, 4, 5, 6, 7][k]);
+
+/** A rule that has no pair to be found. */
+export class NoPairError extends Error {
+  override name = "NoPairError";
+}
+
+/**
+ * Draws again until it holds.
+ *
+ * @throws {NoPairError} when it does not within 200 attempts
+ */
+export const until = <T>(draw: () => T, holds: (drawn: T) => boolean): T => {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const drawn = draw();
+    if (holds(drawn)) return drawn;
+  }
+  throw new NoPairError("Cannot draw a pair of this rule");
+};
+
+const density = (random: Random) => 0.2 + 0.5 * random.next();
+
+/** A filled random grid of few colours. */
+export const colourful = (random: Random, [h, w]: Size, colours: readonly number[], share = density(random)) =>
+  until(() => speckle(random, h, w, colours, share), (grid) => grid.flat().some((colour) => colour));

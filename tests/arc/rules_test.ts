@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { dihedral } from "../../arc/augment.ts";
+import { createRandom } from "../../arc/random.ts";
+import { families, ruleTasks } from "../../arc/rules.ts";
+import { box, figure, scatter, shapesOf } from "../../arc/rules/drawing.ts";
+import { NoPairError } from "../../arc/rules/family.ts";
+import { parseTask } from "../../arc/task.ts";
+import type { Pair } from "../../arc/task.ts";
+
+/** Pairs of rules of a family, some hundreds. */
+function pairsOf(name: string, rules = 10): Pair[][] {
+  return Array.from({ length: rules }, (_, i) => {
+    const random = createRandom(i).fork(name);
+    const rule = families[name](random, [5, 7, 9, 10][i % 4]);
+    try {
+      return Array.from({ length: 20 }, () => rule(random));
+    } catch (error) {
+      if (error instanceof NoPairError) return [];
+      throw error;
+    }
+  });
+}
+
+const count = (grid: number[][], colour: number) => grid.flat().filter((own) => own === colour).length;
+
+Deno.test("ruleTasks() draws valid tasks of every family, the same for the same seed, no pair twice and none that stays as it is", () => {
+  const tasks = ruleTasks(1, 8, 3);
+  assert.deepEqual(tasks.map(({ id }) => id), Object.keys(families).map((name) => `${name} 1`));
+  for (const task of tasks) {
+    assert.deepEqual(parseTask(JSON.parse(JSON.stringify(task)), task.id), task);
+    const pairs = [...task.train, ...task.test];
+    assert.equal(pairs.length, 9);
+    assert.equal(new Set(pairs.map(({ input }) => JSON.stringify(input))).size, 9, task.id);
+    for (const { input, output } of pairs) {
+      assert.notDeepEqual(input, output, task.id);
+      assert.ok(Math.max(input.length, input[0].length, output!.length, output![0].length) <= 10, task.id);
+    }
+  }
+  assert.deepEqual(ruleTasks(1, 8, 3), tasks);
+  assert.notDeepEqual(ruleTasks(1, 8, 4), tasks);
+});
+
+Deno.test("each family draws rectangular grids of colours, or says that it cannot", () => {
+  for (const name of Object.keys(families)) {
+    for (const { input, output } of pairsOf(name, 20).flat()) {
+      for (const grid of [input, output]) {
+        assert.ok(grid.length > 0 && grid[0].length > 0, name);
+        assert.ok(grid.every((row) => row.length === grid[0].length), name);
+        assert.ok(grid.flat().every((colour) => Number.isInteger(colour) && colour >= 0 && colour <= 9), name);
+      }
+    }
+  }
+});
+
+Deno.test("a rule is a function: equal inputs have equal outputs", () => {
+  for (const name of Object.keys(families)) {
+    for (const pairs of pairsOf(name, 20)) {
+      const answers = new Map<string, string>();
+      for (const { input, output } of pairs) {
+        const [key, answer] = [JSON.stringify(input), JSON.stringify(output)];
+        assert.equal(answers.get(key) ?? answer, answer, `${name}: ${key}`);
+        answers.set(key, answer);
+      }
+    }
+  }
+});
+
+Deno.test("rules keep their laws", () => {
+  const laws: Record<string, (pair: Pair) => boolean> = {
+    gravity: ({ input, output }) =>
+      [...Array(10).keys()].every((colour) => count(input, colour) === count(output, colour)),
+    symmetry: ({ input, output }) =>
+      [1, 2, 3, 4, 5, 6, 7].some((k) => JSON.stringify(dihedral(input, k)) === JSON.stringify(output)),
+    kaleidoscope: ({ output }) => [4, 5].every((k) => JSON.stringify(dihedral(output, k)) === JSON.stringify(output)),
+    enlarge: ({ input, output }) =>
+      output.length % input.length === 0 && count(output, 0) % count(input, 0) === 0 || count(input, 0) === 0,
+    fillEnclosed: ({ input, output }) =>
+      input.every((row, r) => row.every((colour, c) => colour === 0 || output[r][c] === colour)),
+    denoise: ({ output }) => shapesOf(output).every(({ cells }) => cells.length > 1),
+    invert: ({ input, output }) =>
+      input.every((row, r) => row.every((colour, c) => (colour === 0) !== (output[r][c] === 0))),
+    cropShape: ({ input, output }) =>
+      count(input, 0) + output.flat().filter((colour) => colour).length === input.flat().length,
+    countShapes: ({ input, output }) => shapesOf(input).length === output.flat().filter((colour) => colour).length,
+    sortBars: ({ input, output }) => count(input, 0) === count(output, 0),
+    oddOneOut: ({ input, output }) => input.length * input[0].length === 3 * output.length * output[0].length,
+  };
+  for (const [name, holds] of Object.entries(laws)) {
+    const pairs = pairsOf(name).flat();
+    assert.ok(pairs.length > 100, name);
+    for (const pair of pairs) assert.ok(holds(pair), `${name}: ${JSON.stringify(pair)}`);
+  }
+});
+
+Deno.test("figure() is one connected shape at the corner; scatter() keeps shapes apart", () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 5, max: 12 }), (seed, cells, side) => {
+      const random = createRandom(seed);
+      const own = figure(random, cells);
+      assert.deepEqual(box(own).slice(0, 2), [0, 0]);
+      const { grid, shapes } = scatter(random, side, side, [{ colour: 3, cells: own }, { colour: 3, cells: own }]);
+      assert.deepEqual(shapesOf(grid, undefined, true).length, shapes.length);
+      assert.ok(shapesOf(grid).every((shape) => shape.cells.length === cells && shape.colour === 3));
+    }),
+  );
+});
