@@ -223,6 +223,19 @@ export function encodeTest(
   return { inputs, labels, weights: new Float32Array(inputs.length), row, ...told, roles: roles(task, identity) };
 }
 
+/**
+ * A demonstration as a network meets it at inference, with its answer to be scored: unshifted, as the task shows it.
+ *
+ * @param row The row of the puzzle table that it is shown with.
+ * @throws {RangeError} If the pair does not fit the canvas.
+ */
+export function encodeDemonstration(task: Task, demonstration: number, canvas: Canvas, row: number): Example {
+  const { input, output } = task.train[demonstration];
+  const example = encodeTest({ ...task, test: [{ input }] }, 0, identityAugmentation(), canvas, "task", row);
+  const rule = canvas.marking === "outside" ? sizeRule(task.train) : undefined;
+  return { ...example, ...answer(output, canvas, rule, [0, 0]) };
+}
+
 /** What of an augmentation is done to the grids, and what is told beside them. */
 function look(augmentation: Augmentation, identity: Identity): { painted: Augmentation; told: Augmentation } {
   const nothing = identityAugmentation();

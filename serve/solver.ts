@@ -108,7 +108,7 @@ export class Solver implements TaskSolver {
     this.name = name;
     this.backend = backend;
     const { network, table, config } = weights;
-    const prior = { config, network, row: table.rows > 1 ? table.mean(1) : undefined };
+    const prior = { config, network, table, row: table.rows > 1 ? table.mean(1) : undefined };
     this.#ensemble = new Ensemble(prior, backend === "cpu" ? navigator.hardwareConcurrency : 0);
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { apply, applyToTask, type Augmentation, invert } from "../arc/augment.ts";
 import { createSampler, type Puzzle } from "../arc/dataset.ts";
 import { createRandom, type Random } from "../arc/random.ts";
 import { sizeRule, taskCanvas } from "../arc/size.ts";
@@ -29,8 +30,18 @@ export interface Prior {
   network?: Network;
   /** Where new rows of the puzzle table start, as a rule the mean of the known ones; drawn afresh without it. */
   row?: Float32Array;
+  /** The rows of known tasks, from the second on; some members of an ensemble start from those that resemble the task. */
+  table?: PuzzleTable;
   /** How it was, and is, trained. */
   config: Config;
+}
+
+/** Where the row of a task starts that resembles a known one. */
+export interface Start {
+  /** The known task's row. */
+  row: Float32Array;
+  /** What makes the task look like the known one. */
+  augmentation: Augmentation;
 }
 
 /** How to adapt. */
@@ -41,6 +52,8 @@ export interface AdaptOptions {
   views: number;
   /** All randomness comes from here. */
   seed: number;
+  /** A known task to start from; the prior's row if not given. */
+  start?: Start;
   /** Segments of thought for each guess; the configuration's own number if not given. */
   maxSegments?: number;
   /** Whether guesses keep the grid after every segment. */
@@ -84,6 +97,21 @@ const SNAPSHOTS = [0.75, 0.9, 1];
  * @throws {Error} when the budget has no bound
  */
 export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Promise<Adaptation> {
+  const { start, ...others } = options;
+  if (!start) return await learn(task, prior, others);
+  const found = await learn(applyToTask(start.augmentation, task), { ...prior, row: start.row }, others);
+  const back = invert(start.augmentation);
+  const guesses = found.guesses.map((own) =>
+    own.map((guess) => ({
+      ...guess,
+      grid: apply(back, guess.grid),
+      trace: guess.trace.map((grid) => apply(back, grid)),
+    }))
+  );
+  return { ...found, guesses };
+}
+
+async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "start">): Promise<Adaptation> {
   const { budget, seed, signal, onStep } = options;
   if (!budget.seconds && !budget.steps) throw new Error("Cannot adapt: the budget needs seconds or steps");
   const started = performance.now();

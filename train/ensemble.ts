@@ -6,17 +6,30 @@
  */
 import { Worker } from "node:worker_threads";
 import type { UnansweredTask } from "../arc/task.ts";
-import { adapt, type Adaptation, type AdaptOptions, type AdaptProgress, type Budget, type Prior } from "./adapt.ts";
+import { createRandom } from "../arc/random.ts";
+import {
+  adapt,
+  type Adaptation,
+  type AdaptOptions,
+  type AdaptProgress,
+  type Budget,
+  type Prior,
+  type Start,
+} from "./adapt.ts";
 import { type Message, packPrior, type Reply } from "./member.ts";
+import { resemblances } from "./resemble.ts";
 
 /** How to adapt together. */
-export interface EnsembleOptions extends AdaptOptions {
+export interface EnsembleOptions extends Omit<AdaptOptions, "start"> {
   /** Adaptations whose guesses are pooled; member i has the seed `seed + i`. As many as the seconds allow if not given. */
   members?: number;
 }
 
 /** Most tasks that are learned at all are learned by then. */
 const ENOUGH_STEPS = 1000;
+
+/** Known tasks that members start from, and the part of the seconds that looking for them may take. */
+const STARTS = 4, SEARCH = 0.1;
 
 /** The part of a round that is worth beginning one for: a third of those steps still learns many tasks. */
 const WORTH_A_ROUND = 0.3;
@@ -55,6 +68,7 @@ export class Ensemble {
     const width = Math.max(1, Math.min(this.#cores, members));
     const started = performance.now();
     const elapsed = () => (performance.now() - started) / 1000;
+    const starts = await this.#starts(task, options);
     const found: Adaptation[] = [];
     const rounds = Math.ceil(members / width);
     for (let left = rounds; left > 0 && !(found.length && signal?.aborted);) {
@@ -69,7 +83,8 @@ export class Ensemble {
       const seats = Array.from({ length: Math.min(width, members - found.length) }, (_, seat) => seat);
       const round = seats.map((seat) => {
         const seed = options.seed + found.length + seat;
-        const member = { ...options, budget: own, seed, onStep: seat ? undefined : onStep };
+        const start = starts.length ? starts[(found.length + seat) % starts.length] : undefined;
+        const member = { ...options, budget: own, seed, start, onStep: seat ? undefined : onStep };
         return this.#cores === 0 ? adapt(task, this.#prior, member) : this.#send(seat, task, member);
       });
       found.push(...await Promise.all(round));
@@ -82,6 +97,18 @@ export class Ensemble {
       seconds: found.reduce((sum, { seconds }) => sum + seconds, 0) / width,
       curve: found[0].curve,
     };
+  }
+
+  /** Where members start, one after the other: from a known task that the asked one resembles, and from the prior's row, in turn. */
+  async #starts(task: UnansweredTask, { seed, budget: { seconds } }: EnsembleOptions): Promise<(Start | undefined)[]> {
+    const { network, table, config } = this.#prior;
+    if (!network || !table || table.rows < 2 || config.model.conditioning !== "roles") return [];
+    const alike = await resemblances(task, network, table, {
+      count: STARTS,
+      random: createRandom(seed).fork("resemblances"),
+      seconds: seconds && seconds * SEARCH,
+    });
+    return alike.flatMap(({ row, augmentation }) => [{ row: table.row(row).slice(), augmentation }, undefined]);
   }
 
   /** Ends the worker threads. */

@@ -1,0 +1,141 @@
+/**
+ * Which known tasks an unseen one resembles: its demonstrations are shown with the row of each, turned and renamed, and where the loss is
+ * small the rule is likely much the same. Knows no learning.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { applyToTask, type Augmentation } from "../arc/augment.ts";
+import { collate, encodeDemonstration, meaningfulColours } from "../arc/dataset.ts";
+import type { Random } from "../arc/random.ts";
+import { taskCanvas } from "../arc/size.ts";
+import type { Task } from "../arc/task.ts";
+import { think } from "../model/act.ts";
+import type { Network } from "../model/parameters.ts";
+import { breathe } from "./breathe.ts";
+import type { PuzzleTable } from "./puzzle_table.ts";
+import { modelInput } from "./segment.ts";
+
+/** A known task, and how the unseen one looks like it. */
+export interface Resemblance {
+  /** The row of the puzzle table. */
+  row: number;
+  /** What makes the unseen task look like the known one. */
+  augmentation: Augmentation;
+  /** The demonstrations' mean loss a cell with that row. */
+  loss: number;
+}
+
+/** How to look for resemblances. */
+export interface ResembleOptions {
+  /** How many known tasks are wanted. */
+  count: number;
+  /** Decides which colours are tried for which. */
+  random: Random;
+  /** Seconds after which no further known task is looked at; all are if not given. */
+  seconds?: number;
+}
+
+/** Cells of all looks of the first round: more known tasks and turns are tried of small grids than of large ones. */
+const CELLS = 300_000;
+/** Looks that the first round leaves, further renamings that each of them gets, and demonstrations of the second round. */
+const KEPT = 48, RENAMINGS = 4, DEMONSTRATIONS = 3;
+/** Looks in a batch. */
+const BATCH = 64;
+
+/**
+ * The known tasks most like `task`, best first, each with the augmentation that shows the likeness. A first round shows one demonstration
+ * with every row in all turns for one segment; a second one shows the best of them more demonstrations, for two, in further colours.
+ *
+ * @param table rows of known tasks, from the second on, with roles
+ */
+export async function resemblances(
+  task: Task,
+  network: Network,
+  table: PuzzleTable,
+  { count, random, seconds = Infinity }: ResembleOptions,
+): Promise<Resemblance[]> {
+  const canvas = taskCanvas(task, "outside");
+  const own = meaningfulColours(task.train).flatMap((meaningful, colour) => meaningful && colour ? [colour] : []);
+  const size = { ...network, config: { ...network.config, tokens: canvas.side ** 2 } };
+  const started = performance.now();
+  const late = () => (performance.now() - started) / 1000 > seconds;
+
+  type Look = Omit<Resemblance, "loss">;
+  const look = (row: number, dihedral: number): Look => ({
+    row,
+    augmentation: { dihedral, colours: renaming(own, strongest(table, row, network.config.width), random) },
+  });
+
+  async function compare(looks: Look[], demonstrations: number, maxSegments: number): Promise<Resemblance[]> {
+    const shown = looks.flatMap((look) =>
+      Array.from({ length: demonstrations }, (_, demonstration) => ({ look, demonstration }))
+    );
+    const losses = new Float64Array(shown.length);
+    let done = 0;
+    for (; done < shown.length && !(done && late()); done += BATCH) {
+      await breathe();
+      const examples = shown.slice(done, done + BATCH).map(({ look: { row, augmentation }, demonstration }) =>
+        encodeDemonstration(applyToTask(augmentation, task), demonstration, canvas, row)
+      );
+      const batch = collate(examples);
+      const input = modelInput(batch, table, size.config);
+      const thoughts = await think(size, input, { maxSegments });
+      tf.dispose(input as unknown as tf.TensorContainer);
+      thoughts.forEach(({ logits }, i) =>
+        losses[done + i] = meanLoss(logits, examples[i].labels, examples[i].weights, network.config.vocabulary)
+      );
+    }
+    const compared = looks.slice(0, Math.floor(Math.min(done, shown.length) / demonstrations));
+    return compared.map((look, i) => ({
+      ...look,
+      loss: losses.subarray(i * demonstrations, (i + 1) * demonstrations).reduce((a, b) => a + b) / demonstrations,
+    })).sort((a, b) => a.loss - b.loss);
+  }
+
+  const turns = random.permutation((table.rows - 1) * 8).slice(
+    0,
+    Math.max(BATCH, Math.floor(CELLS / canvas.side ** 2)),
+  );
+  const first = await compare(turns.map((i) => look(1 + Math.floor(i / 8), i % 8)), 1, 1);
+  const further = first.slice(0, KEPT).flatMap((kept) => [
+    kept,
+    ...Array.from({ length: own.length > 1 ? RENAMINGS : 0 }, () => look(kept.row, kept.augmentation.dihedral)),
+  ]);
+  const second = await compare(further, Math.min(DEMONSTRATIONS, task.train.length), 2);
+  const ranked = second.length ? second : first;
+  return ranked.filter(({ row }, i) => ranked.findIndex((other) => other.row === row) === i).slice(0, count);
+}
+
+/** The mean of -log p(label) over cells, by weight. */
+function meanLoss(logits: Float32Array, labels: Int32Array, weights: Float32Array, V: number): number {
+  let [sum, total] = [0, 0];
+  for (let cell = 0; cell < labels.length; cell++) {
+    if (!weights[cell]) continue;
+    const own = logits.subarray(cell * V, (cell + 1) * V);
+    const top = own.reduce((a, b) => Math.max(a, b), -Infinity);
+    const logSum = top + Math.log(own.reduce((sum, x) => sum + Math.exp(x - top), 0));
+    sum += weights[cell] * (logSum - own[labels[cell]]);
+    total += weights[cell];
+  }
+  return sum / total;
+}
+
+/** Colours 1 … 9 by how much the row says of them. */
+function strongest(table: PuzzleTable, row: number, width: number): number[] {
+  const values = table.row(row);
+  const said = Array.from({ length: 10 }, (_, colour) => {
+    const role = values.subarray((colour + 1) * width, (colour + 2) * width);
+    return role.reduce((sum, x) => sum + x * x, 0);
+  });
+  return [1, 2, 3, 4, 5, 6, 7, 8, 9].sort((a, b) => said[b] - said[a]);
+}
+
+/** A renaming that takes the meaningful colours, in any order, to the first of `targets`, and the others to the rest. */
+function renaming(meaningful: readonly number[], targets: readonly number[], random: Random): number[] {
+  const others = [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((colour) => !meaningful.includes(colour));
+  const order = [...random.permutation(meaningful.length).map((i) => meaningful[i]), ...others];
+  const colours = Array<number>(10).fill(0);
+  order.forEach((colour, i) => colours[colour] = targets[i]);
+  return colours;
+}
