@@ -7,6 +7,7 @@
 import { Worker } from "node:worker_threads";
 import type { UnansweredTask } from "../arc/task.ts";
 import { createRandom } from "../arc/random.ts";
+import { vote } from "../arc/vote.ts";
 import {
   adapt,
   type Adaptation,
@@ -34,6 +35,9 @@ const STARTS = 4, SEARCH = 0.1;
 /** The part of a round that is worth beginning one for: a third of those steps still learns many tasks. */
 const WORTH_A_ROUND = 0.3;
 
+/** Where so large a part of the guesses at every test input is one answer, further seeds have nothing to add. */
+const AGREED = 0.95;
+
 /** Runs adaptations in worker threads on the processor. */
 export class Ensemble {
   readonly #prior: Prior;
@@ -56,7 +60,8 @@ export class Ensemble {
 
   /**
    * Adapts again and again, as many at a time as there are cores, and pools the guesses. The budget's steps are each member's. Its seconds are
-   * everyone's: without a number of members the first ones stop after enough steps, and what time is left goes to further seeds.
+   * everyone's: without a number of members the first ones stop after enough steps, and what time is left goes to further seeds, until two or
+   * more agree on every answer.
    *
    * @throws {Error} what a member threw; or when there is neither a number of members nor a bound in seconds
    */
@@ -88,6 +93,7 @@ export class Ensemble {
         return this.#cores === 0 ? adapt(task, this.#prior, member) : this.#send(seat, task, member);
       });
       found.push(...await Promise.all(round));
+      if (members === Infinity && found.length > 1 && agreed(task, found)) break;
       // What is left is cut into rounds of about the first one's length.
       left = first ? Math.round((seconds! - elapsed()) / (elapsed() - begun) + 0.5 - WORTH_A_ROUND) : left - 1;
     }
@@ -155,4 +161,12 @@ export class Ensemble {
       if (signal?.aborted) abort();
     });
   }
+}
+
+/** Whether nearly all guesses at each test input are the same. */
+function agreed(task: UnansweredTask, found: readonly Adaptation[]): boolean {
+  return task.test.every((_, test) => {
+    const guesses = found.flatMap(({ guesses }) => guesses[test]);
+    return vote(guesses)[0].votes >= AGREED * guesses.length;
+  });
 }

@@ -44,6 +44,18 @@ eachBackend("Ensemble.adapt() gives time that the first adaptation leaves to fur
   assert.ok(snapshots > 3, `${snapshots} snapshots, three of an adaptation`);
 }, ["cpu"]);
 
+eachBackend("Ensemble.adapt() asks no further seeds once two agree", async () => {
+  const black: UnansweredTask = {
+    id: "black",
+    train: [{ input: [[1, 2]], output: [[0, 0]] }, { input: [[3, 4]], output: [[0, 0]] }],
+    test: [{ input: [[5, 6]] }],
+  };
+  const ensemble = new Ensemble(tiny, 0, 60);
+  const { steps, guesses } = await ensemble.adapt(black, { budget: { seconds: 600 }, views: 8, seed: 0 });
+  assert.equal(steps, 120);
+  assert.ok(guesses[0].every(({ grid }) => String(grid) === "0,0"));
+}, ["cpu"]);
+
 eachBackend("Ensemble.adapt() refuses a budget without an end", async () => {
   const ensemble = new Ensemble(tiny, 0);
   await assert.rejects(ensemble.adapt(task, { budget: { steps: 4 }, views: 8, seed: 0 }), {
