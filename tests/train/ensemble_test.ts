@@ -50,7 +50,7 @@ eachBackend("Ensemble.adapt() asks no further seeds once two agree", async () =>
     train: [{ input: [[1, 2]], output: [[0, 0]] }, { input: [[3, 4]], output: [[0, 0]] }],
     test: [{ input: [[5, 6]] }],
   };
-  const ensemble = new Ensemble(tiny, 0, 60);
+  const ensemble = new Ensemble(tiny, 0, 400);
   const { guesses } = await ensemble.adapt(black, { budget: { seconds: 600 }, views: 8, seed: 0 });
   assert.ok(guesses[0].length > 24 && guesses[0].length <= 48, `${guesses[0].length} guesses, not of two members`);
   assert.ok(guesses[0].every(({ grid }) => String(grid) === "0,0"));
