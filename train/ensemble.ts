@@ -27,7 +27,7 @@ export interface EnsembleOptions extends Omit<AdaptOptions, "start"> {
 }
 
 /** Most tasks that are learned at all are learned by then. */
-const ENOUGH_STEPS = 1000;
+const ENOUGH_STEPS = 500;
 
 /** Known tasks that members start from, and the part of the seconds that looking for them may take. */
 const STARTS = 4, SEARCH = 0.1;
