@@ -39,7 +39,7 @@ What
 
 How
   --adapt WHEN           auto (to tasks that the weights do not know), never or always. Default: auto
-  --seconds-per-task S   seconds for adapting to a task. Default: ${defaults.seconds}
+  --seconds-per-task S   seconds, at most, for adapting to a task. Default: ${defaults.seconds}
   --steps-per-task N     steps of adaptation instead; the answers are then decided by the seed
   --augmentations N      looks at each test input. Default: ${defaults.augmentations}
   --max-segments N       segments of thought for each look. Default: as trained

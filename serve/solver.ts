@@ -13,7 +13,7 @@ import { guessKnown, recognise } from "../train/known.ts";
 
 /** How to solve a task. */
 export interface SolveOptions {
-  /** Wall-clock seconds for adapting to an unseen task. */
+  /** Wall-clock seconds for adapting to an unseen task, at most: adaptations that agree end earlier. */
   seconds?: number;
   /** Steps of adaptation; with these instead of seconds the answer is decided by the seed. */
   steps?: number;
@@ -23,7 +23,7 @@ export interface SolveOptions {
   maxSegments?: number;
   /** Whether to adapt: to unseen tasks, never, or always. */
   adapt?: "auto" | "never" | "always";
-  /** Adaptations whose guesses are pooled, one a core at a time; as many as the seconds allow if not given. */
+  /** Adaptations whose guesses are pooled, one a core at a time; as many as the seconds allow, until they agree, if not given. */
   members?: number;
   /** All randomness comes from here. */
   seed?: number;
@@ -66,7 +66,7 @@ export interface Solution {
     augmentations: number;
     segments: number;
   };
-  /** Where the time went. */
+  /** Where the time went: steps of adaptation; looking, voting and the search for known tasks that are alike; all. */
   seconds: { adapt: number; infer: number; total: number };
   /** With `explain`: the adaptation's loss and exactness along the way; empty without adaptation. */
   curve?: AdaptProgress[];

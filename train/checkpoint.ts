@@ -7,7 +7,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { Augmentation } from "../arc/augment.ts";
-import type { Batch } from "../arc/dataset.ts";
+import type { Batch } from "../arc/examples.ts";
 import type { View } from "./guess.ts";
 import { decodeSafetensors, float32, type Metadata, type TensorData, writeSafetensors } from "../model/safetensors.ts";
 import { type Network, type Parameters, specify } from "../model/parameters.ts";

@@ -75,6 +75,9 @@ export const configSchema = z.strictObject({
   /** All randomness comes from here. */
   seed: z.int(),
 }).superRefine(({ model, training }, context) => {
+  if (training.batchCells) {
+    context.addIssue({ code: "custom", path: ["training", "batchCells"], message: "must be 0: it is for one task" });
+  }
   if (!training.bySize || (training.identity === "task" && model.halting === "fixed")) return;
   const message = "needs identity task and halting fixed, where all rows of a batch begin and end together";
   context.addIssue({ code: "custom", path: ["training", "bySize"], message });

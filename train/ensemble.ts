@@ -35,6 +35,9 @@ const STARTS = 4, SEARCH = 0.1;
 /** The part of a round that is worth beginning one for: a third of those steps still learns many tasks. */
 const WORTH_A_ROUND = 0.3;
 
+/** Seconds of an adaptation that begins when there are none left: enough for one round of guesses. */
+const LEAST = 1e-3;
+
 /** Where so large a part of the guesses at every test input is one answer, further seeds have nothing to add. */
 const AGREED = 0.95;
 
@@ -80,7 +83,7 @@ export class Ensemble {
       const begun = elapsed();
       const first = left === Infinity;
       const own: Budget = {
-        seconds: seconds && (seconds - begun) / (first ? 1 : left),
+        seconds: seconds && Math.max(LEAST, (seconds - begun) / (first ? 1 : left)),
         steps: steps ?? (first ? this.#enough : undefined),
       };
       const onStep = (progress: AdaptProgress) =>
@@ -106,13 +109,16 @@ export class Ensemble {
   }
 
   /** Where members start, one after the other: from a known task that the asked one resembles, and from the prior's row, in turn. */
-  async #starts(task: UnansweredTask, { seed, budget: { seconds } }: EnsembleOptions): Promise<(Start | undefined)[]> {
-    const { network, table, config } = this.#prior;
-    if (!network || !table || table.rows < 2 || config.model.conditioning !== "roles") return [];
+  async #starts(task: UnansweredTask, options: EnsembleOptions): Promise<(Start | undefined)[]> {
+    const { seed, signal, budget: { seconds } } = options;
+    const { network, table, config: { training } } = this.#prior;
+    const oneRow = training.identity === "task" && training.marking === "outside";
+    if (!network || !table || table.rows < 2 || !oneRow || signal?.aborted) return [];
     const alike = await resemblances(task, network, table, {
       count: STARTS,
       random: createRandom(seed).fork("resemblances"),
       seconds: seconds && seconds * SEARCH,
+      signal,
     });
     return alike.flatMap(({ row, augmentation }) => [{ row: table.row(row).slice(), augmentation }, undefined]);
   }

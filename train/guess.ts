@@ -6,7 +6,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { apply, type Augmentation, identityAugmentation, invert, swapsSides } from "../arc/augment.ts";
-import { collate, encodeTest, type Identity } from "../arc/dataset.ts";
+import { collate, encodeTest, type Identity } from "../arc/examples.ts";
 import type { Random } from "../arc/random.ts";
 import { type SizeRule, sizeRule } from "../arc/size.ts";
 import type { Grid, Task } from "../arc/task.ts";

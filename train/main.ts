@@ -47,8 +47,8 @@ What to learn
     Object.keys(families).length
   } families of rules that the project draws itself (arc/rules.ts),
                      ${RULE_PAIRS} pairs each
-  --tasks IDS        only these tasks of all, separated by commas
-  --limit N          only the first N tasks of all
+  --tasks IDS        only these tasks of those that are read, separated by commas
+  --limit N          only the first N tasks of those that are read
 
 How
   --preset NAME      ${Object.keys(presets).join(", ")}. Default: loop, the one that learns fastest on a processor
@@ -213,9 +213,9 @@ async function run(args: string[]): Promise<number> {
   const named = new Set(namedTasks([...data, ...training], given));
   const scored = data.filter((task) => named.has(task)).slice(0, limit);
   const extra = training.filter((task) => named.has(task)).slice(0, Math.max(0, limit - scored.length));
-  const drawn = ruleTasks(rules, RULE_PAIRS, seed);
-  const tasks = trainingTasks([{ tasks: scored, useTest: false }, { tasks: [...extra, ...drawn], useTest: true }]);
   const overrides = await readOverrides(given.values.config);
+  const drawn = ruleTasks(rules, RULE_PAIRS, overrides.seed ?? seed);
+  const tasks = trainingTasks([{ tasks: scored, useTest: false }, { tasks: [...extra, ...drawn], useTest: true }]);
   const marking = overrides.training?.marking ?? recipes[preset].training.marking;
   const { side } = trainingCanvas(tasks, marking);
 

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import type { Batch } from "../arc/dataset.ts";
+import type { Batch } from "../arc/examples.ts";
 import { type ModelConfig, sequenceLength } from "../model/config.ts";
 import type { State } from "../model/hrm.ts";
 import type { Network } from "../model/parameters.ts";

@@ -5,10 +5,10 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { applyToTask, type Augmentation } from "../arc/augment.ts";
-import { collate, encodeDemonstration, meaningfulColours } from "../arc/dataset.ts";
+import { applyToTask, type Augmentation, identityAugmentation } from "../arc/augment.ts";
+import { collate, encodePair, meaningfulColours } from "../arc/examples.ts";
 import type { Random } from "../arc/random.ts";
-import { taskCanvas } from "../arc/size.ts";
+import { sizeRule, taskCanvas } from "../arc/size.ts";
 import type { Task } from "../arc/task.ts";
 import { think } from "../model/act.ts";
 import type { Network } from "../model/parameters.ts";
@@ -34,14 +34,16 @@ export interface ResembleOptions {
   random: Random;
   /** Seconds after which no further known task is looked at; all are if not given. */
   seconds?: number;
+  /** Aborting ends the search with what was found so far. */
+  signal?: AbortSignal;
 }
 
 /** Cells of all looks of the first round: more known tasks and turns are tried of small grids than of large ones. */
 const CELLS = 300_000;
 /** Looks that the first round leaves, further renamings that each of them gets, and demonstrations of the second round. */
 const KEPT = 48, RENAMINGS = 4, DEMONSTRATIONS = 3;
-/** Looks in a batch. */
-const BATCH = 64;
+/** Cells in a batch of looks. */
+const BATCH_CELLS = 6400;
 
 /**
  * The known tasks most like `task`, best first, each with the augmentation that shows the likeness. A first round shows one demonstration
@@ -53,13 +55,14 @@ export async function resemblances(
   task: Task,
   network: Network,
   table: PuzzleTable,
-  { count, random, seconds = Infinity }: ResembleOptions,
+  { count, random, seconds = Infinity, signal }: ResembleOptions,
 ): Promise<Resemblance[]> {
   const canvas = taskCanvas(task, "outside");
   const own = meaningfulColours(task.train).flatMap((meaningful, colour) => meaningful && colour ? [colour] : []);
   const size = { ...network, config: { ...network.config, tokens: canvas.side ** 2 } };
   const started = performance.now();
-  const late = () => (performance.now() - started) / 1000 > seconds;
+  const late = () => signal?.aborted || (performance.now() - started) / 1000 > seconds;
+  const batchSize = Math.max(4, Math.floor(BATCH_CELLS / canvas.side ** 2));
 
   type Look = Omit<Resemblance, "loss">;
   const look = (row: number, dihedral: number): Look => ({
@@ -73,11 +76,13 @@ export async function resemblances(
     );
     const losses = new Float64Array(shown.length);
     let done = 0;
-    for (; done < shown.length && !(done && late()); done += BATCH) {
+    for (; done < shown.length && !(done && late()); done += batchSize) {
       await breathe();
-      const examples = shown.slice(done, done + BATCH).map(({ look: { row, augmentation }, demonstration }) =>
-        encodeDemonstration(applyToTask(augmentation, task), demonstration, canvas, row)
-      );
+      const examples = shown.slice(done, done + batchSize).map(({ look: { row, augmentation }, demonstration }) => {
+        const turned = applyToTask(augmentation, task);
+        const puzzle = { task: turned, rule: sizeRule(turned.train), identity: "task" as const, row };
+        return encodePair(puzzle, turned.train[demonstration], identityAugmentation(), canvas);
+      });
       const batch = collate(examples);
       const input = modelInput(batch, table, size.config);
       const thoughts = await think(size, input, { maxSegments });
@@ -93,18 +98,19 @@ export async function resemblances(
     })).sort((a, b) => a.loss - b.loss);
   }
 
-  const turns = random.permutation((table.rows - 1) * 8).slice(
-    0,
-    Math.max(BATCH, Math.floor(CELLS / canvas.side ** 2)),
-  );
+  const turns = random.permutation((table.rows - 1) * 8).slice(0, Math.floor(CELLS / canvas.side ** 2));
   const first = await compare(turns.map((i) => look(1 + Math.floor(i / 8), i % 8)), 1, 1);
   const further = first.slice(0, KEPT).flatMap((kept) => [
     kept,
     ...Array.from({ length: own.length > 1 ? RENAMINGS : 0 }, () => look(kept.row, kept.augmentation.dihedral)),
   ]);
-  const second = await compare(further, Math.min(DEMONSTRATIONS, task.train.length), 2);
-  const ranked = second.length ? second : first;
+  const distinct = [...new Map(further.map((look) => [key(look), look])).values()];
+  const ranked = late() ? first : await compare(distinct, Math.min(DEMONSTRATIONS, task.train.length), 2);
   return ranked.filter(({ row }, i) => ranked.findIndex((other) => other.row === row) === i).slice(0, count);
+}
+
+function key({ row, augmentation: { dihedral, colours } }: Omit<Resemblance, "loss">): string {
+  return `${row} ${dihedral} ${colours}`;
 }
 
 /** The mean of -log p(label) over cells, by weight. */

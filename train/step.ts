@@ -4,7 +4,8 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import type { Batch, Sampler } from "../arc/dataset.ts";
+import type { Sampler } from "../arc/dataset.ts";
+import type { Batch } from "../arc/examples.ts";
 import type { Random } from "../arc/random.ts";
 import { type Carry, haltAfter, initialCarry, resetHalted } from "../model/act.ts";
 import { adamUpdates } from "../model/kernels/adam.ts";

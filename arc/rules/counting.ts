@@ -42,12 +42,20 @@ export const counting = {
       between(random, 2, Math.min(5, down ? side : half)),
     ];
     return (random) => {
-      const x = speckle(random, h, w, [a], 0.5), y = speckle(random, h, w, [b], 0.5);
-      const output = make(h, w, (r, c) => truth(+(x[r][c] > 0), +(y[r][c] > 0)) ? to : 0);
-      const input = down
-        ? [...x, ...(ruled ? [Array(w).fill(line)] : []), ...y]
-        : x.map((row, r) => [...row, ...(ruled ? [line] : []), ...y[r]]);
-      return { input, output };
+      const draw = () => {
+        const x = speckle(random, h, w, [a], 0.5), y = speckle(random, h, w, [b], 0.5);
+        const output = make(h, w, (r, c) => truth(+(x[r][c] > 0), +(y[r][c] > 0)) ? to : 0);
+        const bar = ruled ? [line] : [];
+        const input = down
+          ? [...x, ...bar.map((colour) => Array(w).fill(colour)), ...y]
+          : x.map((row, r) => [...row, ...bar, ...y[r]]);
+        return { input, output };
+      };
+      // Whatever the answer, all colours are seen.
+      return until(
+        draw,
+        ({ input, output }) => [a, b].every((colour) => input.flat().includes(colour)) && output.flat().includes(to),
+      );
     };
   },
   overlay(random, side) {
@@ -76,8 +84,7 @@ export const counting = {
       const output = make(
         h,
         w,
-        (r, c) =>
-          !at(r, c) ? 0 : heights[c / 2] === tall ? most : both && heights[c / 2] === short ? least : both ? own : own,
+        (r, c) => !at(r, c) ? 0 : heights[c / 2] === tall ? most : both && heights[c / 2] === short ? least : own,
       );
       return { input: dihedral(input, k), output: dihedral(output, k) };
     };
@@ -129,7 +136,7 @@ export const counting = {
   },
   oddOneOut(random, side) {
     const colours = someColours(random, 3), n = side < 8 ? 2 : between(random, 2, 3), down = random.next() < 0.5;
-    const many = Math.max(3, Math.min(3, Math.floor(side / n)));
+    const many = 3;
     return (random) => {
       const common = speckle(random, n, n, colours, 0.6);
       const odd = until(
@@ -221,9 +228,10 @@ export const counting = {
     };
   },
   ranks(random, side) {
-    const [own, ...ranks] = someColours(random, 5), k = random.integer(4), rising = random.next() < 0.5;
+    const [own, ...ranks] = someColours(random, 4), k = random.integer(4), rising = random.next() < 0.5;
+    const bars = between(random, 2, 3);
     return (random) => {
-      const [h, w] = size(random, side, 5), bars = Math.min(Math.ceil(w / 2), h, between(random, 2, 4));
+      const [h, w] = size(random, side, 5);
       const heights = random.permutation(h).map((x) => x + 1).slice(0, bars);
       const order = heights.toSorted((a, b) => rising ? a - b : b - a);
       const at = (r: number, c: number) => c % 2 === 0 && c / 2 < bars && h - r <= heights[c / 2];

@@ -11,7 +11,7 @@ import type { Grid, Pair } from "../task.ts";
 /** Draws a pair that obeys the rule. */
 export type Rule = (random: Random) => Pair;
 
-/** Draws a rule whose grids are at most `side` high and wide. */
+/** Draws a rule whose grids are about `side` high and wide at most. */
 export type Family = (random: Random, side: number) => Rule;
 
 /** Height and width. */

@@ -62,50 +62,23 @@ export const lines = {
     }, solve);
   },
   connect(random, side) {
-    const [end, line, other] = someColours(random, 3), same = random.next() < 0.4, axis = random.integer(3);
-    return (random) => {
+    const [end, line] = someColours(random, 2), same = random.next() < 0.4, turns = pick(random, [[0], [6], [0, 6]]);
+    const span = (row: number[]) => [row.indexOf(end), row.lastIndexOf(end)];
+    return rule((random) => {
       const [h, w] = size(random, side, 5);
-      let grid = blank(h, w);
-      let joined: Cell[] = [];
-      const join = (down: boolean) => {
-        const [length, many] = down ? [h, w] : [w, h];
-        const chosen = random.permutation(many).slice(0, between(random, 1, Math.min(3, many - 1)));
-        for (const at of chosen) {
-          const [a, b] = random.permutation(length).slice(0, 2).sort((x, y) => x - y);
-          const cell = (i: number): Cell => down ? [i, at] : [at, i];
-          const between_ = Array.from({ length: Math.max(0, b - a - 1) }, (_, i) => cell(a + 1 + i));
-          if ([cell(a), cell(b), ...between_].some(([r, c]) => grid[r][c])) continue;
-          if (
-            axis === 2 && joined.length &&
-            [cell(a), cell(b)].some(([r, c]) => joined.some(([y, x]) => y === r && x === c))
-          ) continue;
-          grid = paint(grid, [cell(a), cell(b)], end);
-          joined.push(...between_);
-        }
-      };
-      join(axis === 1);
-      const solve = (grid: Grid) => {
-        let result = grid;
-        for (const k of axis === 1 ? [6] : axis === 0 ? [0] : [0, 6]) {
-          const turnedGrid = dihedral(grid, k);
-          const cells = turnedGrid.flatMap((row, r) => {
-            const marks = row.flatMap((colour, c) => colour === end ? [c] : []);
-            return marks.length < 2
-              ? []
-              : Array.from({ length: marks.at(-1)! - marks[0] - 1 }, (_, i): Cell => [r, marks[0] + 1 + i]);
-          });
-          const placed = cells.map(([r, c]): Cell => k ? [c, r] : [r, c]).filter(([r, c]) => grid[r][c] === 0);
-          result = paint(result, placed, same ? end : line);
-        }
-        return result;
-      };
-      joined = [];
-      if (!same && random.next() < 0.3) {
-        const [r, c] = [random.integer(h), random.integer(w)];
-        if (!grid[r][c] && !grid[r].includes(end) && !grid.some((row) => row[c] === end)) grid[r][c] = other;
-      }
-      return { input: grid, output: solve(grid) };
-    };
+      return Array.from({ length: between(random, 1, 3) }).reduce((grid: Grid) => {
+        const k = pick(random, turns), turned = dihedral(grid, k);
+        const [a, b] = random.permutation(turned[0].length), r = random.integer(turned.length);
+        return dihedral(paint(turned, [[r, a], [r, b]], end), k);
+      }, blank(h, w));
+    }, (grid) =>
+      turns.reduce((result, k) => {
+        const spans = dihedral(grid, k).map(span);
+        return change(result, (colour, r, c) => {
+          const [row, column] = k ? [c, r] : [r, c], [first, last] = spans[row];
+          return colour === 0 && column > first && column < last && first >= 0 ? same ? end : line : colour;
+        });
+      }, grid));
   },
   rays(random, side) {
     const [source, ray, wall] = someColours(random, 3), own = random.next() < 0.5;
@@ -143,23 +116,19 @@ export const lines = {
     };
   },
   crosses(random, side) {
-    const colours = someColours(random, between(random, 2, 4)), kinds = colours.map(() => random.integer(3));
+    const colours = someColours(random, between(random, 2, 3)), kinds = colours.map(() => random.integer(3));
     return (random) => {
-      const dims = size(random, side, 4), marks = points(random, dims, between(random, 1, 3));
-      const which = marks.map(() => random.integer(colours.length));
-      const input = marks.reduce((grid, cell, i) => paint(grid, [cell], colours[which[i]]), blank(...dims));
+      const [h, w] = size(random, side, 4), marks = points(random, [h, w], colours.length);
+      const input = marks.reduce((grid, cell, i) => paint(grid, [cell], colours[i]), blank(h, w));
       // Columns go over rows, so that the answer does not depend on the order.
-      const rows = marks.filter((_, i) => kinds[which[i]] !== 1),
-        columns = marks.filter((_, i) => kinds[which[i]] !== 0);
-      let output = input;
-      for (const [r] of rows) output = paint(output, rectangle(r, 0, 1, dims[1]), input[r].find((colour) => colour)!);
-      for (const [, c] of columns) {
-        output = paint(
-          output,
-          rectangle(0, c, dims[0], 1),
-          input.map((row) => row[c]).find((colour) => colour)!,
-        );
-      }
+      const across = marks.reduce(
+        (grid, [r], i) => kinds[i] === 1 ? grid : paint(grid, rectangle(r, 0, 1, w), colours[i]),
+        input,
+      );
+      const output = marks.reduce(
+        (grid, [, c], i) => kinds[i] === 0 ? grid : paint(grid, rectangle(0, c, h, 1), colours[i]),
+        across,
+      );
       return { input, output };
     };
   },
@@ -179,7 +148,7 @@ export const lines = {
     };
   },
   staircase(random, side) {
-    const grows = random.next() < 0.5, colours = someColours(random, 3), k = random.integer(8);
+    const grows = random.next() < 0.5, colours = someColours(random, 6), k = random.integer(8);
     return (random) => {
       const w = between(random, 4, side), length = between(random, grows ? 1 : 2, Math.max(2, Math.floor(w / 2)));
       const h = Math.min(side, grows ? w - length + 1 : length), colour = pick(random, colours);
@@ -192,7 +161,7 @@ export const lines = {
     const [wall, ...colours] = someColours(random, 4), keep = random.next() < 0.8;
     return (random) => {
       const [h, w] = size(random, side, 5), down = between(random, 1, h - 2), across = between(random, 1, w - 2);
-      const walls = make(h, w, (r, c) => r === down || (c === across) ? wall : 0);
+      const walls = make(h, w, (r, c) => r === down || c === across ? wall : 0);
       const rooms = shapesOf(walls, (colour) => colour === 0);
       const seeds = rooms.filter(() => random.next() < 0.6);
       const filled = (seeds.length ? seeds : rooms.slice(0, 1)).map(({ cells }) => ({
@@ -202,7 +171,7 @@ export const lines = {
       }));
       return {
         input: filled.reduce((grid, { seed, colour }) => paint(grid, [seed], colour), walls),
-        output: filled.reduce((grid, { cells, colour }) => paint(grid, cells, colour), keep ? walls : walls),
+        output: filled.reduce((grid, { cells, colour }) => paint(grid, cells, colour), keep ? walls : blank(h, w)),
       };
     };
   },

@@ -105,12 +105,19 @@ export const shapes = {
     };
   },
   recolourBySize(random, side) {
-    const [from, ...to] = someColours(random, 5), least = between(random, 1, 2);
+    const [from, ...to] = someColours(random, 4), least = between(random, 1, 2);
     return (random) => {
-      const { grid, shapes } = scatter(
-        random,
-        ...size(random, side, 5),
-        figures(random, between(random, 2, 6), [from], least, least + 3),
+      const shape = (cells: number) => ({ colour: from, cells: figure(random, cells) });
+      // One of each size at least, so that every colour is seen.
+      const { grid, shapes } = until(
+        () =>
+          scatter(random, ...size(random, side, 5), [
+            shape(least + 2),
+            shape(least + 1),
+            shape(least),
+            ...figures(random, 2, [from], least, least + 2),
+          ]),
+        ({ shapes }) => new Set(shapes.map(({ cells }) => cells.length)).size === to.length,
       );
       return {
         input: grid,
@@ -125,7 +132,7 @@ export const shapes = {
       const { grid, shapes } = scatter(random, ...size(random, side, 5), [
         ...figures(random, between(random, 1, 2), [mover], 1, 5),
         ...figures(random, between(random, 1, 2), others, 1, 5),
-      ], Math.min(by, 2));
+      ], by);
       const moved = shapes.filter(({ colour }) => colour === mover).flatMap(({ cells }) => cells);
       const cleared = paint(grid, moved, 0);
       return { input: grid, output: paint(cleared, moved.map(([r, c]) => [r + by * dr, c + by * dc]), mover) };
@@ -340,19 +347,20 @@ export const shapes = {
   holed(random, side) {
     const [own, withHole, without] = someColours(random, 3), both = random.next() < 0.5;
     return (random) => {
-      const { grid, shapes } = until(() =>
-        scatter(
-          random,
-          ...size(random, side, 6),
-          rectangles(random, between(random, 2, 4), [own], 3, 4).map(({ colour, cells }) => ({
-            colour,
-            cells: random.next() < 0.5 ? outline(cells) : cells.slice(0, cells.length - random.integer(2)),
-          })),
-        ), ({ shapes }) => shapes.length > 1);
       const open = ({ cells }: Shape) => {
-        const [top, left, bottom, right] = box(cells);
-        return cells.length < (bottom - top + 1) * (right - left + 1) - 1;
+        const [top, left] = box(cells);
+        return !cells.some(([r, c]) => r === top + 1 && c === left + 1);
       };
+      const { grid, shapes } = until(() => {
+        const whole = rectangles(random, between(random, 2, 4), [own], 3, 4);
+        const drawn = whole.map(({ colour, cells }, i) => ({
+          colour,
+          cells: (i > 1 ? random.next() < 0.5 : i === 0)
+            ? outline(cells)
+            : cells.slice(0, cells.length - random.integer(2)),
+        }));
+        return scatter(random, ...size(random, side, 6), drawn);
+      }, ({ shapes }) => shapes.some(open) && !shapes.every(open));
       const output = shapes.reduce(
         (result, shape) =>
           open(shape) ? paint(result, shape.cells, withHole) : both ? paint(result, shape.cells, without) : result,

@@ -102,7 +102,13 @@ export const whole = {
   swapColours(random, side) {
     const [a, b, ...others] = someColours(random, between(random, 2, 4));
     return rule(
-      (random) => colourful(random, size(random, side), [a, b, ...others], 0.6),
+      (random) => {
+        const dims = size(random, side);
+        return until(
+          () => colourful(random, dims, [a, b, ...others], 0.6),
+          (grid) => [a, b].every((colour) => grid.flat().includes(colour)),
+        );
+      },
       (grid) => change(grid, (colour) => colour === a ? b : colour === b ? a : colour),
     );
   },
@@ -158,19 +164,12 @@ export const whole = {
     };
   },
   compress(random, side) {
-    const colours = someColours(random, between(random, 1, 4)), twice = random.next() < 0.5;
+    const colours = someColours(random, between(random, 1, 4));
     return (random) => {
-      const [h, w] = size(random, side, 4),
-        rows = Array.from({ length: h }, () => random.next() < 0.5),
-        columns = Array.from({ length: w }, () => random.next() < 0.5);
+      const [h, w] = size(random, side, 4);
+      const [rows, columns] = [h, w].map((length) => Array.from({ length }, () => random.next() < 0.5));
       rows[random.integer(h)] = columns[random.integer(w)] = true;
       const input = make(h, w, (r, c) => rows[r] && columns[c] ? pick(random, colours) : 0);
-      if (twice) {
-        return {
-          input: change(input, (own, r, c) => own || (!rows[r] || !columns[c] ? 0 : colours[0])),
-          output: input.filter((_, r) => rows[r]).map((row) => row.filter((_, c) => columns[c])),
-        };
-      }
       return { input, output: input.filter((_, r) => rows[r]).map((row) => row.filter((_, c) => columns[c])) };
     };
   },
@@ -190,7 +189,7 @@ export const whole = {
       const n = between(random, 4, side), period = 3, base = random.permutation(3).map((i) => colours[i]);
       const output = make(n, n, (r, c) => base[(r + c) % period]);
       const shown = new Set(
-        random.permutation(period).slice(0, period).map((i) =>
+        random.permutation(period).map((i) =>
           i + period * random.integer(Math.floor((2 * n - 1 - i + period - 1) / period))
         ),
       );
@@ -293,8 +292,7 @@ export const whole = {
     return (random) => {
       const [h, w] = size(random, side, 4);
       const half = colourful(random, [h, w], colours, 0.6), mirrored = dihedral(half, k);
-      const first = (r: number, c: number) =>
-        k === 4 ? 2 * c < w : 2 * r < h || (k === 2 && h % 2 && 2 * r === h - 1 && 2 * c < w);
+      const first = (r: number, c: number) => k === 4 || (k === 2 && 2 * r === h - 1) ? 2 * c < w : 2 * r < h;
       const output = make(h, w, (r, c) => first(r, c) ? half[r][c] : mirrored[r][c]);
       if (kind) return { input: change(output, (own, r, c) => first(r, c) ? own : 0), output };
       return { input: change(output, (own, r, c) => !first(r, c) && random.next() < 0.5 ? 0 : own), output };

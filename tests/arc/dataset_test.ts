@@ -1,24 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { apply, dihedral, identityAugmentation } from "../../arc/augment.ts";
-import {
-  type Batch,
-  collate,
-  createSampler,
-  describe,
-  encodeTest,
-  type Identity,
-  meaningfulColours,
-  type Sampler,
-  SIDES,
-  trainingCanvas,
-  trainingTasks,
-} from "../../arc/dataset.ts";
+import { createSampler, describe, type Sampler, SIDES, trainingCanvas, trainingTasks } from "../../arc/dataset.ts";
+import { type Batch, type Identity, meaningfulColours } from "../../arc/examples.ts";
 import { sizeRule } from "../../arc/size.ts";
 import type { Grid, Task } from "../../arc/task.ts";
 import { type Canvas, encode, IGNORE } from "../../arc/tokens.ts";
-import official from "../fixtures/arc-pipeline/collate.json" with { type: "json" };
-import { augmentations, tasks } from "./arbitraries.ts";
+import { tasks } from "./arbitraries.ts";
 
 // The colour of the first cell tells the pair, that of the second the task.
 function task(index: number, pairs: number): Task {
@@ -89,30 +77,6 @@ Deno.test("trainingCanvas() holds the test pairs that are trained on", () => {
   const large = { ...task(0, 2), test: [{ input: [[1]], output: [Array(9).fill(1)] }] };
   assert.equal(trainingCanvas(demonstrations(large), "eos").side, 4);
   assert.equal(trainingCanvas(trainingTasks([{ tasks: [large], useTest: true }]), "eos").side, 10);
-});
-
-Deno.test("meaningfulColours() are black and the colours of every pair", () => {
-  const pairs = [{ input: [[1, 2]], output: [[3]] }, { input: [[2, 3]], output: [[4]] }];
-  assert.deepEqual(meaningfulColours(pairs), [1, 0, 1, 1, 0, 0, 0, 0, 0, 0]);
-});
-
-Deno.test("collate() fills a short batch with blank rows as the official loader does", () => {
-  const { given, gives } = official;
-  const examples = given.inputs.map((inputs, b) => ({
-    inputs: Int32Array.from(inputs),
-    labels: Int32Array.from(given.labels[b], (label) => label || IGNORE),
-    weights: new Float32Array(6).fill(1),
-    row: given.puzzle_identifiers[b],
-    roles: Array(10).fill(1),
-    ...identityAugmentation(),
-  }));
-  const batch = collate(examples, official.batch_size);
-  assert.deepEqual([...batch.inputs], gives.inputs.flat());
-  assert.deepEqual([...batch.labels], gives.labels.flat());
-  assert.deepEqual([...batch.rows], gives.puzzle_identifiers);
-  assert.deepEqual(row(batch, 3).weights, [0, 0, 0, 0, 0, 0]);
-  assert.deepEqual(row(batch, 3).colours, identityAugmentation().colours);
-  assert.equal(collate(examples).size, 3);
 });
 
 Deno.test("createSampler() gives every augmented task a row after the blank one", () => {
@@ -367,22 +331,4 @@ Deno.test("createSampler() refuses what cannot be trained on", () => {
     name: "RangeError",
     message: "Cannot make batches: the batch size is 0, must be a positive integer",
   });
-});
-
-Deno.test("encodeTest() shows a test input unshifted: augmented, or turned and told", () => {
-  fc.assert(fc.property(tasks(5), augmentations, (task, augmentation) => {
-    const { input } = task.test[0];
-    const painted = encodeTest(task, 0, augmentation, eos, "augmentation", 3);
-    assert.deepEqual(painted.inputs, encode(apply(augmentation, input), eos));
-    assert.deepEqual(painted.colours, identityAugmentation().colours);
-    assert.equal(painted.dihedral, 0);
-    const told = encodeTest(task, 0, augmentation, outside, "task", 3);
-    assert.deepEqual(told.inputs, encode(dihedral(input, augmentation.dihedral), outside));
-    assert.deepEqual({ dihedral: told.dihedral, colours: told.colours }, augmentation);
-    assert.deepEqual(told.roles, meaningfulColours(task.train));
-    for (const { row, labels, weights } of [painted, told]) {
-      assert.equal(row, 3);
-      assert(labels.every((label) => label === IGNORE) && weights.every((weight) => weight === 0));
-    }
-  }));
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { dihedral } from "../../arc/augment.ts";
+import { meaningfulColours } from "../../arc/examples.ts";
 import { createRandom } from "../../arc/random.ts";
 import { families, ruleTasks } from "../../arc/rules.ts";
 import { box, figure, scatter, shapesOf } from "../../arc/rules/drawing.ts";
@@ -66,6 +67,19 @@ Deno.test("a rule is a function: equal inputs have equal outputs", () => {
   }
 });
 
+Deno.test("colours that a rule gives a meaning can be told: they are in every pair", () => {
+  const drawn = ruleTasks(2, 24, 5);
+  for (const name of ["crosses", "recolourBySize", "ranks", "holed", "swapColours", "logic", "tallestBar", "halo"]) {
+    for (const task of drawn.filter(({ id }) => id.startsWith(`${name} `))) {
+      const painted = task.train.flatMap(({ input, output }) =>
+        output.flat().filter((colour) => !input.flat().includes(colour))
+      );
+      const meaningful = meaningfulColours(task.train);
+      for (const colour of new Set(painted)) assert.equal(meaningful[colour], 1, `${task.id}: ${colour}`);
+    }
+  }
+});
+
 Deno.test("rules keep their laws", () => {
   const laws: Record<string, (pair: Pair) => boolean> = {
     gravity: ({ input, output }) =>
@@ -80,6 +94,8 @@ Deno.test("rules keep their laws", () => {
     denoise: ({ output }) => shapesOf(output).every(({ cells }) => cells.length > 1),
     invert: ({ input, output }) =>
       input.every((row, r) => row.every((colour, c) => (colour === 0) !== (output[r][c] === 0))),
+    completeSymmetry: ({ output }) =>
+      [2, 4, 5].some((k) => JSON.stringify(dihedral(output, k)) === JSON.stringify(output)),
     cropShape: ({ input, output }) =>
       count(input, 0) + output.flat().filter((colour) => colour).length === input.flat().length,
     countShapes: ({ input, output }) => shapesOf(input).length === output.flat().filter((colour) => colour).length,

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import type { Batch } from "../../arc/dataset.ts";
+import type { Batch } from "../../arc/examples.ts";
 import { createRandom } from "../../arc/random.ts";
 import { think } from "../../model/act.ts";
 import { type Network, specify } from "../../model/parameters.ts";

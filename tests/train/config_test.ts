@@ -40,6 +40,13 @@ Deno.test("makeConfig() names a wrong value by its path, those that only fit tog
   );
 });
 
+Deno.test("makeConfig() bounds cells of a batch for one task only", () => {
+  assert.equal(makeConfig("loop", 5, { adaptation: { batchCells: 100 } }).adaptation.batchCells, 100);
+  assert.throws(() => makeConfig("loop", 5, { training: { batchCells: 100 } }), {
+    message: /training\.batchCells: must be 0/,
+  });
+});
+
 Deno.test("makeConfig() refuses batches by size where rows end one by one", () => {
   assert.equal(makeConfig("loop", 5, { training: { bySize: true } }).training.bySize, true);
   assert.throws(() => makeConfig("mini", 5, { training: { bySize: true } }), { message: /training\.bySize: needs/ });

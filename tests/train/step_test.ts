@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import type { Batch, Sampler } from "../../arc/dataset.ts";
+import type { Sampler } from "../../arc/dataset.ts";
+import type { Batch } from "../../arc/examples.ts";
 import { createRandom } from "../../arc/random.ts";
 import type { ModelInput } from "../../model/hrm.ts";
 import type { Config } from "../../train/config.ts";

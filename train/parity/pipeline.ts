@@ -5,7 +5,8 @@
  */
 import { createHash } from "node:crypto";
 import { apply, applyToTask, type Augmentation, contentKey, dihedral, invert, sampleShift } from "../../arc/augment.ts";
-import { collate, createSampler } from "../../arc/dataset.ts";
+import { createSampler } from "../../arc/dataset.ts";
+import { collate } from "../../arc/examples.ts";
 import { createRandom } from "../../arc/random.ts";
 import { readTasks } from "../../arc/read.ts";
 import type { Grid, Task } from "../../arc/task.ts";
