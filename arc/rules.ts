@@ -8,13 +8,15 @@
 import { createRandom, type Random } from "./random.ts";
 import { counting } from "./rules/counting.ts";
 import { type Family, NoPairError } from "./rules/family.ts";
+import { fills } from "./rules/fills.ts";
 import { lines } from "./rules/lines.ts";
+import { moves } from "./rules/moves.ts";
 import { shapes } from "./rules/shapes.ts";
 import { whole } from "./rules/whole.ts";
 import { type Pair, type Task, TaskError } from "./task.ts";
 
 /** The families by name. */
-export const families: Record<string, Family> = { ...whole, ...shapes, ...lines, ...counting };
+export const families: Record<string, Family> = { ...whole, ...shapes, ...fills, ...moves, ...lines, ...counting };
 
 /** Sides of the grids of a rule; no grid of any rule is larger than the largest. */
 const RULE_SIDES = [5, 7, 7, 9, 9, 10];

@@ -146,7 +146,8 @@ function readTold(
   };
 }
 
-function logProbabilities(logits: Float32Array, V: number): Float32Array {
+/** log p of every token at every position, f32[S · V]. */
+export function logProbabilities(logits: Float32Array, V: number): Float32Array {
   const result = logits.slice();
   for (let at = 0; at < result.length; at += V) {
     const own = result.subarray(at, at + V);

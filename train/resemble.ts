@@ -13,6 +13,7 @@ import type { Task } from "../arc/task.ts";
 import { think } from "../model/act.ts";
 import type { Network } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
+import { logProbabilities } from "./guess.ts";
 import type { PuzzleTable } from "./puzzle_table.ts";
 import { modelInput } from "./segment.ts";
 
@@ -115,15 +116,13 @@ function key({ row, augmentation: { dihedral, colours } }: Omit<Resemblance, "lo
 
 /** The mean of -log p(label) over cells, by weight. */
 function meanLoss(logits: Float32Array, labels: Int32Array, weights: Float32Array, V: number): number {
+  const logP = logProbabilities(logits, V);
   let [sum, total] = [0, 0];
-  for (let cell = 0; cell < labels.length; cell++) {
-    if (!weights[cell]) continue;
-    const own = logits.subarray(cell * V, (cell + 1) * V);
-    const top = own.reduce((a, b) => Math.max(a, b), -Infinity);
-    const logSum = top + Math.log(own.reduce((sum, x) => sum + Math.exp(x - top), 0));
-    sum += weights[cell] * (logSum - own[labels[cell]]);
-    total += weights[cell];
-  }
+  weights.forEach((weight, cell) => {
+    if (!weight) return;
+    sum -= weight * logP[cell * V + labels[cell]];
+    total += weight;
+  });
   return sum / total;
 }
 

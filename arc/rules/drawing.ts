@@ -81,6 +81,12 @@ export function inside(grid: Grid, r: number, c: number): boolean {
   return grid[r]?.[c] !== undefined;
 }
 
+/** The cells of a shape that touch the box around it. */
+export function outline(cells: readonly Cell[]): Cell[] {
+  const [top, left, bottom, right] = box(cells);
+  return cells.filter(([r, c]) => r === top || r === bottom || c === left || c === right);
+}
+
 /** All cells for which `holds`. */
 export function cellsWhere(grid: Grid, holds: (colour: number, r: number, c: number) => boolean): Cell[] {
   return grid.flatMap((row, r) => row.flatMap((colour, c) => holds(colour, r, c) ? [[r, c] as Cell] : []));

@@ -4,7 +4,7 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import { between, figure, pick, type Shape, speckle } from "./drawing.ts";
+import { between, figure, pick, rectangle, type Shape, speckle } from "./drawing.ts";
 import type { Random } from "../random.ts";
 import type { Grid, Pair } from "../task.ts";
 
@@ -63,3 +63,16 @@ const density = (random: Random) => 0.2 + 0.5 * random.next();
 /** A filled random grid of few colours. */
 export const colourful = (random: Random, [h, w]: Size, colours: readonly number[], share = density(random)) =>
   until(() => speckle(random, h, w, colours, share), (grid) => grid.flat().some((colour) => colour));
+
+/** Filled rectangles of random sides and colours. */
+export const rectangles = (
+  random: Random,
+  count: number,
+  colours: readonly number[],
+  least: number,
+  most: number,
+): Shape[] =>
+  Array.from({ length: count }, () => ({
+    colour: pick(random, colours),
+    cells: rectangle(0, 0, between(random, least, most), between(random, least, most)),
+  }));
