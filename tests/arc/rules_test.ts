@@ -72,7 +72,10 @@ Deno.test("colours that a rule gives a meaning can be told: they are in every pa
   for (const name of ["crosses", "recolourBySize", "ranks", "holed", "swapColours", "logic", "tallestBar", "halo"]) {
     for (const task of drawn.filter(({ id }) => id.startsWith(`${name} `))) {
       const painted = task.train.flatMap(({ input, output }) =>
-        output.flat().filter((colour) => !input.flat().includes(colour))
+        output.flatMap((row, r) =>
+          row.filter((colour, c) => colour !== input[r]?.[c] && input.length === output.length)
+        )
+          .concat(output.flat().filter((colour) => !input.flat().includes(colour)))
       );
       const meaningful = meaningfulColours(task.train);
       for (const colour of new Set(painted)) assert.equal(meaningful[colour], 1, `${task.id}: ${colour}`);
@@ -98,6 +101,8 @@ Deno.test("rules keep their laws", () => {
       [2, 4, 5].some((k) => JSON.stringify(dihedral(output, k)) === JSON.stringify(output)),
     cropShape: ({ input, output }) =>
       count(input, 0) + output.flat().filter((colour) => colour).length === input.flat().length,
+    // A mark stands where the copy's first cell comes, as one reads.
+    movedCopies: ({ input, output }) => shapesOf(output).every(({ cells: [[r, c]] }) => input[r][c] !== 0),
     countShapes: ({ input, output }) => shapesOf(input).length === output.flat().filter((colour) => colour).length,
     sortBars: ({ input, output }) => count(input, 0) === count(output, 0),
     oddOneOut: ({ input, output }) => input.length * input[0].length === 3 * output.length * output[0].length,
