@@ -11,7 +11,7 @@ import { OptionsError, parseOptions } from "./options.ts";
 import { type SolveOptions, Solver } from "./solver.ts";
 
 /** The names on a command line of those {@link SolveOptions} that every command takes; budgets have names of their own. */
-export const SOLVE_OPTIONS = ["augmentations", "max-segments", "adapt", "seed"] as const;
+export const SOLVE_OPTIONS = ["augmentations", "max-segments", "adapt", "ranking", "seed"] as const;
 
 /**
  * The arguments among {@link SOLVE_OPTIONS}, checked.
@@ -26,6 +26,7 @@ export function solveOptions({ values }: Arguments): SolveOptions {
     if (text !== undefined) given[key] = text.trim() ? Number(text) : NaN;
   }
   if (values.adapt !== undefined) given.adapt = values.adapt;
+  if (values.ranking !== undefined) given.ranking = values.ranking;
   try {
     return parseOptions(given);
   } catch (error) {

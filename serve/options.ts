@@ -14,6 +14,7 @@ const schema = z.strictObject({
   augmentations: whole.max(1000),
   maxSegments: whole.max(256),
   adapt: z.enum(["auto", "never", "always"]),
+  ranking: z.enum(["invariants", "votes"]),
   seed: z.int(),
 }).partial();
 

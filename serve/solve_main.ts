@@ -29,6 +29,8 @@ Usage: deno task solve TASK.json [options]
   --adapt WHEN       auto (to tasks that the weights do not know), never or always. Default: auto
   --augmentations N  looks at each test input. Default: ${defaults.augmentations}
   --max-segments N   segments of thought for each look. Default: as trained
+  --ranking HOW      invariants (votes, less what speaks against an answer that departs from what all demonstrations have in
+                     common) or votes (as in HRM). Default: invariants
   --seed N           all randomness comes from it. Default: 0
   --weights FILE     Default: weights/default.safetensors
   --backend NAME     auto (a GPU if there is one, else the processor), webgpu or cpu. Default: auto
@@ -101,7 +103,9 @@ function picture(task: Task, { answers, solver, seconds }: Solution): string {
       { title: `attempt 2${mark(attempt_2)}`, grid: attempt_2 },
       ...(output ? [{ title: "truth", grid: output }] : []),
     ];
-    const votes = candidates.slice(0, 5).map(({ votes, halt }) => `${votes} (${(100 * halt).toFixed(0)} %)`).join(", ");
+    const votes = candidates.slice(0, 5).map(({ votes, halt, doubt }) =>
+      `${votes} (${(100 * halt).toFixed(0)} %${doubt ? `, doubt ${doubt.toFixed(1)}` : ""})`
+    ).join(", ");
     rows.push(sideBySide(panels, colour, width));
     rows.push(`votes (mean certainty) of the best of ${candidates.length} candidates: ${votes}`);
   });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { departures, doubt, invariants } from "../arc/invariants.ts";
 import type { Grid, UnansweredTask } from "../arc/task.ts";
 import { attempts, type Candidate, vote } from "../arc/vote.ts";
 import type { AdaptProgress } from "../train/adapt.ts";
@@ -25,6 +26,8 @@ export interface SolveOptions {
   adapt?: "auto" | "never" | "always";
   /** Adaptations whose guesses are pooled, one a core at a time; as many as the seconds allow, until they agree, if not given. */
   members?: number;
+  /** What ranks answers: their votes, less what speaks against them by the demonstrations' invariants; or their votes alone, as in HRM. */
+  ranking?: "invariants" | "votes";
   /** All randomness comes from here. */
   seed?: number;
 }
@@ -83,7 +86,14 @@ export interface TaskSolver {
 }
 
 /** Defaults of {@link SolveOptions}. */
-export const defaults = { seconds: 30, augmentations: 32, adapt: "auto", members: 2, seed: 0 } as const;
+export const defaults = {
+  seconds: 30,
+  augmentations: 32,
+  adapt: "auto",
+  members: 2,
+  ranking: "invariants",
+  seed: 0,
+} as const;
 
 /** Solves tasks one at a time with weights that it never changes. */
 export class Solver implements TaskSolver {
@@ -159,10 +169,14 @@ export class Solver implements TaskSolver {
     } else {
       guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments, trace });
     }
+    const known = (options.ranking ?? defaults.ranking) === "invariants" ? invariants(task.train) : [];
+    const answers = guesses.map((own, test) =>
+      answer(own, (grid) => doubt(departures(known, task.test[test].input, grid)), call.explain)
+    );
     const total = (performance.now() - started) / 1000;
     return {
       id: task.id,
-      answers: guesses.map((own) => answer(own, call.explain)),
+      answers,
       solver: {
         weights: this.name,
         backend: this.backend,
@@ -177,8 +191,8 @@ export class Solver implements TaskSolver {
   }
 }
 
-function answer(guesses: ExplainedGuess[], explain = false): Answer {
-  const candidates = vote(guesses);
+function answer(guesses: ExplainedGuess[], doubts: (grid: Grid) => number, explain = false): Answer {
+  const candidates = vote(guesses, doubts);
   const [attempt_1, attempt_2] = attempts(candidates);
   if (!explain) return { attempt_1, attempt_2, candidates };
   // The latest look is the one of the network as adapted to the end.

@@ -29,6 +29,22 @@ for (const { task, votes, ranking } of voting.cases) {
   });
 }
 
+Deno.test("vote() weighs votes against doubts, a nat of doubt against e times as many", () => {
+  const guesses = [[1, 9], [2, 5], [3, 1]].flatMap(([colour, count]) =>
+    Array(count).fill({ grid: [[colour]], halt: 1 })
+  );
+  const ranked = (doubts: number[]) =>
+    vote(guesses, ([[colour]]) => doubts[colour]).map(({ grid: [[colour]] }) => colour);
+  assert.deepEqual(ranked([0, 0, 0, 0]), [1, 2, 3]);
+  // 9/e^0.55 and 9/e^0.65 beside 5
+  assert.deepEqual(ranked([0, 0.55, 0, 0]), [1, 2, 3]);
+  assert.deepEqual(ranked([0, 0.65, 0, 0]), [2, 1, 3]);
+  assert.deepEqual(ranked([0, 3, 3, 0]), [3, 1, 2]);
+  // That there is no answer is no answer to be doubted.
+  const none = vote([{ grid: [], halt: 1 }], () => assert.fail("asked of no grid"));
+  assert.deepEqual(none, [{ grid: [], votes: 1, halt: 1, doubt: 0 }]);
+});
+
 Deno.test("vote() counts every guess once and sorts", () => {
   const guesses = fc.array(fc.record({ grid: grids(2, 2), halt: fc.double({ min: 0, max: 1, noNaN: true }) }));
   fc.assert(fc.property(guesses, (guesses) => {

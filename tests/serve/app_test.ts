@@ -27,12 +27,22 @@ Deno.test("POST /solve replies one entry of answers per test input, in order", a
       {
         attempt_1: [[8, 7]],
         attempt_2: [[7, 8]],
-        candidates: [{ grid: [[8, 7]], votes: 5, halt: 0.9 }, { grid: [[7, 8]], votes: 1, halt: 0.5 }],
+        candidates: [{ grid: [[8, 7]], votes: 5, halt: 0.9, doubt: 0 }, {
+          grid: [[7, 8]],
+          votes: 1,
+          halt: 0.5,
+          doubt: 0,
+        }],
       },
       {
         attempt_1: [[9, 1, 1]],
         attempt_2: [[1, 1, 9]],
-        candidates: [{ grid: [[9, 1, 1]], votes: 5, halt: 0.9 }, { grid: [[1, 1, 9]], votes: 1, halt: 0.5 }],
+        candidates: [{ grid: [[9, 1, 1]], votes: 5, halt: 0.9, doubt: 0 }, {
+          grid: [[1, 1, 9]],
+          votes: 1,
+          halt: 0.5,
+          doubt: 0,
+        }],
       },
     ],
     solver: {

@@ -52,7 +52,12 @@ export class FakeSolver implements TaskSolver {
       answers: task.test.map(({ input }) => ({
         attempt_1: mirror(input),
         attempt_2: input,
-        candidates: [{ grid: mirror(input), votes: 5, halt: 0.9 }, { grid: input, votes: 1, halt: 0.5 }],
+        candidates: [{ grid: mirror(input), votes: 5, halt: 0.9, doubt: 0 }, {
+          grid: input,
+          votes: 1,
+          halt: 0.5,
+          doubt: 0,
+        }],
         ...(call.explain ? { refinement: [input, mirror(input)] } : {}),
       })),
       solver: {

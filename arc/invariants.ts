@@ -1,0 +1,41 @@
+/**
+ * What all demonstrations of a task have in common, and how far an answer departs from it. An answer with one wrong cell often breaks a
+ * symmetry, a count or a colour that every demonstration kept. Knows no networks and no votes.
+ *
+ * @module
+ */
+import { type Feature, features, type Value } from "./features.ts";
+import type { Grid, Pair } from "./task.ts";
+
+/** A feature that says the same of all demonstrations. */
+export interface Invariant {
+  /** The feature. */
+  feature: Feature;
+  /** What it says. */
+  value: Value;
+}
+
+/** Features overlap: a cell of another colour breaks several at once, so that each counts for this part of its evidence. */
+const SHARE = 0.7;
+
+/** The invariants of demonstrations; none of fewer than two. */
+export function invariants(demonstrations: readonly Pair[]): Invariant[] {
+  if (demonstrations.length < 2) return [];
+  return features.flatMap((feature) => {
+    const [value, ...others] = demonstrations.map(({ input, output }) => feature.of(input, output));
+    return value !== undefined && others.every((other) => other === value) ? [{ feature, value }] : [];
+  });
+}
+
+/** The invariants that an answer to a test input departs from. */
+export function departures(known: readonly Invariant[], input: Grid, answer: Grid): Feature[] {
+  return known.flatMap(({ feature, value }) => {
+    const own = feature.of(input, answer);
+    return own === undefined || own === value ? [] : [feature];
+  });
+}
+
+/** How far an answer is to be doubted for its departures, in nats: an answer of e times as many votes may have one more. */
+export function doubt(departures: readonly Feature[]): number {
+  return departures.reduce((sum, { departs }) => sum - SHARE * Math.log(departs), 0);
+}
