@@ -15,14 +15,17 @@ export interface Invariant {
   value: Value;
 }
 
-/** Features overlap: a cell of another colour breaks several at once, so that each counts for this part of its evidence. */
+/** Features overlap: one cell of a wrong colour breaks several at once, so that each counts for this part of its evidence. */
 const SHARE = 0.7;
 
-/** The invariants of demonstrations; none of fewer than two. */
+/** The invariants of demonstrations; none of fewer than two different ones. */
 export function invariants(demonstrations: readonly Pair[]): Invariant[] {
-  if (demonstrations.length < 2) return [];
+  const different = [...new Map(demonstrations.map((pair) => [JSON.stringify(pair), pair])).values()];
+  if (different.length < 2) return [];
   return features.flatMap((feature) => {
-    const [value, ...others] = demonstrations.map(({ input, output }) => feature.of(input, output));
+    const [value, ...others] = different.map(({ input, output }) =>
+      feature.counts?.(input, output) === false ? undefined : feature.of(input, output)
+    );
     return value !== undefined && others.every((other) => other === value) ? [{ feature, value }] : [];
   });
 }
@@ -35,7 +38,7 @@ export function departures(known: readonly Invariant[], input: Grid, answer: Gri
   });
 }
 
-/** How far an answer is to be doubted for its departures, in nats: an answer of e times as many votes may have one more. */
+/** How far an answer is to be doubted for its departures, in nats: one nat more is made up for by e times as many votes. */
 export function doubt(departures: readonly Feature[]): number {
   return departures.reduce((sum, { departs }) => sum - SHARE * Math.log(departs), 0);
 }

@@ -25,28 +25,33 @@ export interface Candidate {
   doubt: number;
 }
 
+/** So many of the most voted answers are doubted; those behind them are accidents of single looks, and there may be thousands. */
+const DOUBTED = 60;
+
 /**
  * Equal guesses joined, best first: by votes, then by mean halting probability; full ties keep the order of first
- * appearance (HRM, arc_eval.ipynb).
+ * appearance (HRM, arc_eval.ipynb). With `doubts` the first 60 of them change places: they go by votes · e^-doubt.
  *
- * @param doubts what else is known of an answer, never `[]`, in nats: it has e^-doubt as much weight as its votes alone
+ * @param doubts how far an answer is to be doubted, in nats; not asked of `[]`, which then comes last of the 60
  */
-export function vote(guesses: Iterable<Guess>, doubts: (grid: Grid) => number = () => 0): Candidate[] {
+export function vote(guesses: Iterable<Guess>, doubts?: (grid: Grid) => number): Candidate[] {
   const candidates = new Map<string, Candidate>();
   for (const { grid, halt } of guesses) {
     const key = JSON.stringify(grid);
-    const candidate = candidates.get(key) ?? { grid, votes: 0, halt: 0, doubt: grid.length ? doubts(grid) : 0 };
+    const candidate = candidates.get(key) ?? { grid, votes: 0, halt: 0, doubt: 0 };
     candidate.votes++;
     candidate.halt += halt;
     candidates.set(key, candidate);
   }
-  return [...candidates.values()]
+  const ranked = [...candidates.values()]
     .map((candidate) => ({ ...candidate, halt: candidate.halt / candidate.votes }))
-    .sort((a, b) => weight(b) - weight(a) || b.halt - a.halt);
-}
-
-function weight({ votes, doubt }: Candidate): number {
-  return votes * Math.exp(-doubt);
+    .sort((a, b) => b.votes - a.votes || b.halt - a.halt);
+  if (!doubts) return ranked;
+  const weight = ({ grid, votes, doubt }: Candidate) => grid.length ? votes * Math.exp(-doubt) : 0;
+  const doubted = ranked.slice(0, DOUBTED)
+    .map((candidate) => candidate.grid.length ? { ...candidate, doubt: doubts(candidate.grid) } : candidate)
+    .sort((a, b) => weight(b) - weight(a));
+  return [...doubted, ...ranked.slice(DOUBTED)];
 }
 
 /**

@@ -43,8 +43,8 @@ How
   --steps-per-task N     steps of adaptation instead; the answers are then decided by the seed
   --augmentations N      looks at each test input. Default: ${defaults.augmentations}
   --max-segments N       segments of thought for each look. Default: as trained
-  --ranking HOW          invariants (votes, less what speaks against an answer that departs from what all demonstrations have in
-                         common) or votes (as in HRM). Default: invariants
+  --ranking HOW          invariants: an answer that departs from what all demonstrations have in common needs more votes; votes: votes
+                         alone, as HRM does. Default: invariants
   --seed N               all randomness comes from it. Default: 0
   --weights FILE         Default: ${DEFAULT_WEIGHTS}
   --backend NAME         auto (a GPU if there is one, else the processor), webgpu or cpu. Default: auto

@@ -54,12 +54,13 @@ function entry(task: Task, result: TaskResult) {
     train: task.train.map(({ input, output }) => [packed(input), packed(output)]),
     tests: task.test.map(({ input, output }, t) => {
       const { attempt_1, attempt_2, candidates, refinement = [] } = result.answers[t];
+      const grids = candidates.filter(({ grid }) => grid.length);
       return {
         input: packed(input),
         truth: output && packed(output),
         attempts: [attempt_1, attempt_2].map(packed),
-        votes: candidates.slice(0, 2).map(({ votes, halt }) => [votes, halt]),
-        candidates: candidates.length,
+        votes: grids.slice(0, 2).map(({ votes, halt, doubt }) => [votes, halt, doubt]),
+        candidates: grids.length,
         refinement: refinement.map(packed),
       };
     }),

@@ -83,6 +83,8 @@ function differences(before: Configuration, now: Configuration): string[] {
   const flat = ({ options, tasks, data: _data, ...rest }: Configuration): Record<string, unknown> => ({
     ...rest,
     tasks: tasks.length,
+    // What runs did before there was a choice.
+    ranking: "votes",
     ...options,
   });
   const [a, b] = [flat(before), flat(now)];

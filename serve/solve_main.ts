@@ -29,8 +29,8 @@ Usage: deno task solve TASK.json [options]
   --adapt WHEN       auto (to tasks that the weights do not know), never or always. Default: auto
   --augmentations N  looks at each test input. Default: ${defaults.augmentations}
   --max-segments N   segments of thought for each look. Default: as trained
-  --ranking HOW      invariants (votes, less what speaks against an answer that departs from what all demonstrations have in
-                     common) or votes (as in HRM). Default: invariants
+  --ranking HOW      invariants: an answer that departs from what all demonstrations have in common needs more votes; votes: votes
+                     alone, as HRM does. Default: invariants
   --seed N           all randomness comes from it. Default: 0
   --weights FILE     Default: weights/default.safetensors
   --backend NAME     auto (a GPU if there is one, else the processor), webgpu or cpu. Default: auto
@@ -107,7 +107,7 @@ function picture(task: Task, { answers, solver, seconds }: Solution): string {
       `${votes} (${(100 * halt).toFixed(0)} %${doubt ? `, doubt ${doubt.toFixed(1)}` : ""})`
     ).join(", ");
     rows.push(sideBySide(panels, colour, width));
-    rows.push(`votes (mean certainty) of the best of ${candidates.length} candidates: ${votes}`);
+    rows.push(`votes (mean certainty, doubt in nats) of the best of ${candidates.length} candidates: ${votes}`);
   });
   const how = solver.adaptation_steps
     ? `adapted in ${solver.adaptation_steps} steps`

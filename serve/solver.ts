@@ -5,7 +5,7 @@
  */
 import { departures, doubt, invariants } from "../arc/invariants.ts";
 import type { Grid, UnansweredTask } from "../arc/task.ts";
-import { attempts, type Candidate, vote } from "../arc/vote.ts";
+import { attempts, type Candidate, type Guess, vote } from "../arc/vote.ts";
 import type { AdaptProgress } from "../train/adapt.ts";
 import { Ensemble } from "../train/ensemble.ts";
 import type { Weights } from "../train/checkpoint.ts";
@@ -26,7 +26,7 @@ export interface SolveOptions {
   adapt?: "auto" | "never" | "always";
   /** Adaptations whose guesses are pooled, one a core at a time; as many as the seconds allow, until they agree, if not given. */
   members?: number;
-  /** What ranks answers: their votes, less what speaks against them by the demonstrations' invariants; or their votes alone, as in HRM. */
+  /** What ranks answers: votes · e^-doubt, with doubts from what all demonstrations have in common; or votes alone, as HRM does. */
   ranking?: "invariants" | "votes";
   /** All randomness comes from here. */
   seed?: number;
@@ -169,10 +169,8 @@ export class Solver implements TaskSolver {
     } else {
       guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments, trace });
     }
-    const known = (options.ranking ?? defaults.ranking) === "invariants" ? invariants(task.train) : [];
-    const answers = guesses.map((own, test) =>
-      answer(own, (grid) => doubt(departures(known, task.test[test].input, grid)), call.explain)
-    );
+    const ranked = rank(task, guesses, options.ranking ?? defaults.ranking);
+    const answers = ranked.map((candidates, test) => answer(candidates, call.explain ? guesses[test] : undefined));
     const total = (performance.now() - started) / 1000;
     return {
       id: task.id,
@@ -191,11 +189,22 @@ export class Solver implements TaskSolver {
   }
 }
 
-function answer(guesses: ExplainedGuess[], doubts: (grid: Grid) => number, explain = false): Answer {
-  const candidates = vote(guesses, doubts);
+/** The candidates for every test input, best first. */
+export function rank(
+  task: UnansweredTask,
+  guesses: readonly Guess[][],
+  ranking: NonNullable<SolveOptions["ranking"]>,
+): Candidate[][] {
+  if (ranking === "votes") return guesses.map((own) => vote(own));
+  const known = invariants(task.train);
+  return guesses.map((own, test) => vote(own, (grid) => doubt(departures(known, task.test[test].input, grid))));
+}
+
+/** @param explain the guesses, where the answer is to tell how it came about */
+function answer(candidates: Candidate[], explain?: readonly ExplainedGuess[]): Answer {
   const [attempt_1, attempt_2] = attempts(candidates);
   if (!explain) return { attempt_1, attempt_2, candidates };
   // The latest look is the one of the network as adapted to the end.
-  const chosen = guesses.findLast(({ grid }) => JSON.stringify(grid) === JSON.stringify(attempt_1));
+  const chosen = explain.findLast(({ grid }) => JSON.stringify(grid) === JSON.stringify(attempt_1));
   return { attempt_1, attempt_2, candidates, refinement: chosen?.trace ?? [] };
 }

@@ -101,6 +101,7 @@ export function steps(diagonal: boolean): Cell[] {
 /** The parts of one colour that hang together; colours for which `counts` does not hold are ground. */
 export function shapesOf(grid: Grid, counts = (colour: number) => colour !== 0, diagonal = false): Shape[] {
   const seen = blank(grid.length, grid[0].length);
+  const around = steps(diagonal);
   const shapes: Shape[] = [];
   grid.forEach((row, r) =>
     row.forEach((colour, c) => {
@@ -108,7 +109,7 @@ export function shapesOf(grid: Grid, counts = (colour: number) => colour !== 0, 
       const cells: Cell[] = [[r, c]];
       seen[r][c] = 1;
       for (let i = 0; i < cells.length; i++) {
-        for (const [dr, dc] of steps(diagonal)) {
+        for (const [dr, dc] of around) {
           const [y, x] = [cells[i][0] + dr, cells[i][1] + dc];
           if (grid[y]?.[x] !== colour || seen[y][x]) continue;
           seen[y][x] = 1;

@@ -95,8 +95,9 @@ function drawTest({ input, truth, attempts, votes, candidates, refinement }, t) 
     const mark = truth === undefined
       ? []
       : [element("span", { class: right ? "right" : "wrong" }, right ? " ✓ right" : " ✗ wrong")];
-    const [count, halt] = votes[a] ?? votes[0] ?? [0, 0];
-    const note = element("div", {}, `${count} ${count === 1 ? "vote" : "votes"}, certainty ${percent(halt)}`);
+    const [count, halt, doubt] = votes[a] ?? votes[0] ?? [0, 0, 0];
+    const doubted = doubt ? `, doubt ${doubt.toFixed(1)}` : "";
+    const note = element("div", {}, `${count} ${count === 1 ? "vote" : "votes"}, certainty ${percent(halt)}${doubted}`);
     row.append(figure(grid, `attempt ${a + 1}`, truth, ...mark, note));
   });
   if (truth !== undefined) row.append(figure(truth, "truth"));

@@ -40,9 +40,22 @@ Deno.test("vote() weighs votes against doubts, a nat of doubt against e times as
   assert.deepEqual(ranked([0, 0.55, 0, 0]), [1, 2, 3]);
   assert.deepEqual(ranked([0, 0.65, 0, 0]), [2, 1, 3]);
   assert.deepEqual(ranked([0, 3, 3, 0]), [3, 1, 2]);
-  // That there is no answer is no answer to be doubted.
-  const none = vote([{ grid: [], halt: 1 }], () => assert.fail("asked of no grid"));
-  assert.deepEqual(none, [{ grid: [], votes: 1, halt: 1, doubt: 0 }]);
+  assert.deepEqual(vote(guesses, ([[colour]]) => colour).map(({ doubt }) => doubt), [1, 2, 3]);
+  // No answer at all is not doubted, and worth less than any.
+  const withNone = vote(
+    [...Array(9).fill({ grid: [], halt: 1 }), { grid: [[4]], halt: 1 }],
+    ([[colour]]) => 3 * colour,
+  );
+  assert.deepEqual(withNone.map(({ grid, doubt }) => [grid, doubt]), [[[[4]], 12], [[], 0]]);
+});
+
+Deno.test("vote() doubts the sixty most voted, and leaves those behind them where they are", () => {
+  const guesses = Array.from({ length: 62 }, (_, i) => Array(i < 60 ? 2 : 1).fill({ grid: [[0], [i]], halt: 1 }))
+    .flat();
+  const asked: number[] = [];
+  const ranked = vote(guesses, ([, [i]]) => (asked.push(i), 100 - i)).map(({ grid: [, [i]] }) => i);
+  assert.deepEqual(asked, Array.from({ length: 60 }, (_, i) => i));
+  assert.deepEqual(ranked, [...Array.from({ length: 60 }, (_, i) => 59 - i), 60, 61]);
 });
 
 Deno.test("vote() counts every guess once and sorts", () => {

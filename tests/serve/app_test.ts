@@ -59,7 +59,15 @@ Deno.test("POST /solve replies one entry of answers per test input, in order", a
 
 Deno.test("POST /solve hands the solver its options and a task without answers", async () => {
   const solver = new FakeSolver();
-  const options = { seconds: 600, steps: 3, augmentations: 1000, maxSegments: 2, adapt: "always", seed: -1 };
+  const options = {
+    seconds: 600,
+    steps: 3,
+    augmentations: 1000,
+    maxSegments: 2,
+    adapt: "always",
+    ranking: "votes",
+    seed: -1,
+  };
   equal((await post(createApp(solver), { ...mirrorTask, options })).status, 200);
   deepEqual(solver.asked[0].options, options);
   deepEqual(solver.asked[0].task, { ...mirrorTask, test: mirrorTask.test.map(({ input }) => ({ input })) });
@@ -94,6 +102,7 @@ Deno.test("POST /solve refuses options that are unknown or out of bounds, and na
   await named({ augmentations: 1001 }, /augmentations: .*1000/);
   await named({ steps: 1.5 }, /steps/);
   await named({ adapt: "sometimes" }, /adapt: .*"auto"/);
+  await named({ ranking: "best" }, /ranking: .*"votes"/);
   await named({ temperature: 1 }, /temperature/);
   await named("fast", /expected object/);
 });

@@ -103,6 +103,11 @@ Deno.test("openRun() goes on with the same configuration and refuses another, na
       rejects(() => openRun(folder, { ...configuration, ...changed }), pattern);
     await refused({ options: { adapt: "never", seed: 1 } }, /seed was 0 and is 1; give the same options/);
     await refused({ options: { adapt: "never", seed: 0, steps: 9 } }, /steps was not set and is 9/);
+    await refused(
+      { options: { adapt: "never", seed: 0, ranking: "invariants" } },
+      /ranking was votes and is invariants/,
+    );
+    await openRun(folder, { ...configuration, options: { adapt: "never", seed: 0, ranking: "votes" } });
     await refused({ weights_sha256: "1" }, /weights_sha256 was 0 and is 1/);
     await refused({ tasks: ["a"], tasks_sha256: "x" }, /tasks was 5 and is 1/);
   }));
