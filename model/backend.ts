@@ -34,6 +34,8 @@ export interface Backend {
   name: "webgpu" | "cpu" | "stock";
   /** One line for people: what was chosen and why. */
   description: string;
+  /** Threads that compute, on the processor. */
+  threads?: number;
   /** Bytes that a tensor may have, where there is such a limit. */
   largestTensor?: number;
 }
@@ -126,7 +128,7 @@ export async function startBackend(
     registerCompositions("cpu");
     return { name, description: "cpu: stock tfjs" };
   }
-  const { description } = startCpu(threads);
+  const { description, threads: used } = startCpu(threads);
   await tf.setBackend(CPU_BACKEND);
-  return { name: "cpu", description: description + why };
+  return { name: "cpu", description: description + why, threads: used };
 }

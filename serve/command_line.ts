@@ -59,5 +59,5 @@ export async function loadSolver(given: Arguments, report: (line: string) => voi
   }
   const backend = await startBackend(name);
   report(backend.description);
-  return new Solver(await loadWeights(path), basename(path), backend.name);
+  return new Solver(await loadWeights(path), basename(path), backend.name, backend.threads);
 }

@@ -40,7 +40,7 @@ What
 How
   --adapt WHEN           auto (to tasks that the weights do not know), never or always. Default: auto
   --seconds-per-task S   seconds, at most, for adapting to a task. Default: ${defaults.seconds}
-  --steps-per-task N     steps of adaptation instead; the answers are then decided by the seed
+  --steps-per-task N     steps of each adaptation; without seconds the answers are then decided by the seed
   --augmentations N      looks at each test input. Default: ${defaults.augmentations}
   --max-segments N       segments of thought for each look. Default: as trained
   --ranking HOW          invariants: an answer that departs from what all demonstrations have in common needs more votes; votes: votes
@@ -138,7 +138,7 @@ function evaluateOptions(given: Arguments): SolveOptions {
     ...solveOptions(given),
   };
   if (options.adapt === "never") return options;
-  return steps ? { ...options, steps } : { ...options, seconds: seconds ?? defaults.seconds };
+  return { ...options, steps, seconds: seconds ?? (steps ? undefined : defaults.seconds) };
 }
 
 /** Joins a run's results, scores them, writes everything into the first folder. */

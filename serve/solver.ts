@@ -14,9 +14,9 @@ import { guessKnown, recognise } from "../train/known.ts";
 
 /** How to solve a task. */
 export interface SolveOptions {
-  /** Wall-clock seconds for adapting to an unseen task, at most: adaptations that agree end earlier. */
+  /** Wall-clock seconds for adapting to an unseen task, about and at most: adaptations that agree end earlier. */
   seconds?: number;
-  /** Steps of adaptation; with these instead of seconds the answer is decided by the seed. */
+  /** Steps of each adaptation; with these and no seconds the answer is decided by the seed. */
   steps?: number;
   /** Looks at each test input. */
   augmentations?: number;
@@ -112,14 +112,20 @@ export class Solver implements TaskSolver {
    * @param weights loaded on the current backend
    * @param name what replies call the weights
    * @param backend what replies call the backend
+   * @param cores adaptations at a time; on the processor all its cores if not given, elsewhere none besides
    */
-  constructor(weights: Weights, name: string, backend: string) {
+  constructor(
+    weights: Weights,
+    name: string,
+    backend: string,
+    cores = backend === "cpu" ? navigator.hardwareConcurrency : 0,
+  ) {
     this.weights = weights;
     this.name = name;
     this.backend = backend;
     const { network, table, config } = weights;
     const prior = { config, network, table, row: table.rows > 1 ? table.mean(1) : undefined };
-    this.#ensemble = new Ensemble(prior, backend === "cpu" ? navigator.hardwareConcurrency : 0);
+    this.#ensemble = new Ensemble(prior, cores);
   }
 
   /** Ends the threads that adaptation started. */
@@ -152,11 +158,11 @@ export class Solver implements TaskSolver {
     let [adaptSeconds, steps] = [0, 0];
     let curve: AdaptProgress[] = [];
     if (wanted === "always" || (wanted === "auto" && !recognised)) {
-      const budget = options.steps ? { steps: options.steps } : { seconds: options.seconds ?? defaults.seconds };
+      const { steps: most, seconds = most ? undefined : defaults.seconds } = options;
       const { signal, onProgress } = call;
       const adaptation = await this.#ensemble.adapt(task, {
-        members: options.members ?? (options.steps ? defaults.members : undefined),
-        budget,
+        members: options.members ?? (most ? defaults.members : undefined),
+        budget: { steps: most, seconds },
         views,
         seed,
         maxSegments,
@@ -181,7 +187,7 @@ export class Solver implements TaskSolver {
         known: recognised !== undefined,
         adaptation_steps: steps,
         augmentations: views,
-        segments: Math.max(...guesses.flat().map(({ segments }) => segments)),
+        segments: guesses.flat().reduce((most, { segments }) => Math.max(most, segments), 0),
       },
       seconds: { adapt: adaptSeconds, infer: total - adaptSeconds, total },
       ...(call.explain ? { curve } : {}),

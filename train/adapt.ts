@@ -88,13 +88,41 @@ export interface Adaptation {
   curve: AdaptProgress[];
 }
 
-/** Where in the schedule guesses are taken and pooled. */
-const SNAPSHOTS = [0.75, 0.9, 1];
+/**
+ * When guesses are taken to be pooled: after 75, 90 and 100 % of the training. Guessing takes time, too, so that what the latest guesses cost is
+ * kept back for the last ones, and guesses that nothing was learned before since the latest are left out: they would be the same.
+ */
+export class Snapshots {
+  #marks = [0.75, 0.9, 1];
+  #cost = 0;
+
+  /** Whether all were taken, or left out. */
+  get over(): boolean {
+    return this.#marks.length === 0;
+  }
+
+  /** How much of the training is over when a part of the budget is spent, both 0 … 1. */
+  progress(spent: number): number {
+    return Math.min(1, spent / (1 - this.#cost));
+  }
+
+  /** Whether guesses are due. */
+  due(spent: number): boolean {
+    return this.progress(spent) >= this.#marks[0];
+  }
+
+  /** What was spent before guesses and after them. */
+  taken(before: number, after: number): void {
+    this.#cost = Math.min(0.5, after - before);
+    this.#marks.shift();
+    while (this.#marks.length && this.due(after)) this.#marks.shift();
+  }
+}
 
 /**
  * Trains a copy of the prior on the task's augmented demonstrations and guesses at its test inputs.
  *
- * @throws {Error} when the budget has no bound
+ * @throws {Error} when the budget has no bound, or the loss is no number any more
  */
 export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Promise<Adaptation> {
   const { start, ...others } = options;
@@ -131,32 +159,28 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   const network = prior.network ? { ...copyNetwork(prior.network), config: model } : initialise(model, random);
   const table = freshTable(sampler.rows, { ...prior, config }, random);
   const state = createTrainingState(network, table, config);
-  const marks = [...SNAPSHOTS];
+  const snapshots = new Snapshots();
   const guesses: ExplainedGuess[][] = task.test.map(() => []);
   const curve: AdaptProgress[] = [];
   const puzzles = sampler.puzzles;
   const timeSpent = () => budget.seconds ? (performance.now() - started) / 1000 / budget.seconds : 0;
   const spent = () => Math.max(timeSpent(), budget.steps ? state.steps / budget.steps : 0);
-  // Guessing takes time, too: its cost, once known, is kept back from the training's share.
-  let [reserve, guessing] = [0, 0];
+  const late = () => signal?.aborted === true || timeSpent() >= 1;
+  let guessing = 0;
   try {
-    while (marks.length) {
-      const progress = Math.min(1, spent() / (1 - reserve));
+    while (!snapshots.over) {
       const stopped = signal?.aborted === true;
-      if (progress >= marks[0] || stopped) {
+      if (snapshots.due(spent()) || stopped) {
         if (stopped && guesses[0].length) break;
-        // A late start leaves time for the last snapshot only.
-        while (marks.length > 1 && progress >= marks[1]) marks.shift();
         const [before, from] = [spent(), performance.now()];
-        const found = await guessNow(state, task, puzzles, canvas, config, options);
+        const found = await guessNow(state, task, puzzles, canvas, config, { ...options, late });
         found.forEach((own, test) => guesses[test].push(...own));
         guessing += performance.now() - from;
-        reserve = Math.min(0.5, reserve + (spent() - before));
-        marks.shift();
+        snapshots.taken(before, spent());
         if (stopped) break;
         continue;
       }
-      const ofTime = timeSpent() / (1 - reserve);
+      const ofTime = snapshots.progress(timeSpent());
       const affordable = ofTime
         ? Math.max(state.steps + 1, Math.ceil((state.steps + 1) / Math.max(ofTime, 1e-3)))
         : Infinity;
@@ -170,6 +194,11 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
         loss: report.losses.answer / batch.size,
         exact: report.metrics.count ? report.metrics.exactAccuracy / report.metrics.count : curve.at(-1)?.exact ?? 0,
       };
+      if (!Number.isFinite(point.loss)) {
+        throw new Error(
+          `Cannot adapt: the loss is ${point.loss} at step ${point.steps}; use a lower adaptation.learningRate`,
+        );
+      }
       if (!curve.length || point.spent - curve.at(-1)!.spent >= 0.02) curve.push(point);
       onStep?.(point);
     }
@@ -199,7 +228,9 @@ async function guessNow(
   puzzles: readonly Puzzle[],
   canvas: Canvas,
   { training }: Config,
-  { views, seed, maxSegments, trace }: AdaptOptions,
+  { views, seed, maxSegments, trace, late }: Pick<AdaptOptions, "views" | "seed" | "maxSegments" | "trace"> & {
+    late: () => boolean;
+  },
 ): Promise<ExplainedGuess[][]> {
   const random = createRandom(seed).fork(`views ${state.steps}`);
   const learned: View[] = puzzles.map(({ row, augmentation }) => ({ row, augmentation }));
@@ -207,5 +238,11 @@ async function guessNow(
     ? toldViews(learned[0].row, views, random)
     : someViews(learned, views, random);
   const network = { ...state.network, parameters: state.average ?? state.network.parameters };
-  return await guess(network, state.table, task, chosen, { canvas, identity: training.identity, maxSegments, trace });
+  return await guess(network, state.table, task, chosen, {
+    canvas,
+    identity: training.identity,
+    maxSegments,
+    trace,
+    late,
+  });
 }

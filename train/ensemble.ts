@@ -17,7 +17,7 @@ import {
   type Prior,
   type Start,
 } from "./adapt.ts";
-import { type Message, packPrior, type Reply } from "./member.ts";
+import { LEAST, type Message, packPrior, type Reply } from "./member.ts";
 import { resemblances } from "./resemble.ts";
 
 /** How to adapt together. */
@@ -34,9 +34,6 @@ const STARTS = 4, SEARCH = 0.1;
 
 /** The part of a round that is worth beginning one for: a third of those steps still learns many tasks. */
 const WORTH_A_ROUND = 0.3;
-
-/** Seconds of an adaptation that begins when there are none left: enough for one round of guesses. */
-const LEAST = 1e-3;
 
 /** Where so large a part of the guesses at every test input is one answer, further seeds have nothing to add. */
 const AGREED = 0.95;
@@ -79,6 +76,10 @@ export class Ensemble {
     const starts = await this.#starts(task, options);
     const found: Adaptation[] = [];
     const rounds = Math.ceil(members / width);
+    // One that fails ends the others.
+    const failure = new AbortController();
+    const stop = AbortSignal.any([failure.signal, ...signal ? [signal] : []]);
+    let firstRound = 0;
     for (let left = rounds; left > 0 && !(found.length && signal?.aborted);) {
       const begun = elapsed();
       const first = left === Infinity;
@@ -87,18 +88,34 @@ export class Ensemble {
         steps: steps ?? (first ? this.#enough : undefined),
       };
       const onStep = (progress: AdaptProgress) =>
-        options.onStep?.({ ...progress, spent: seconds ? elapsed() / seconds : 1 - (left - progress.spent) / rounds });
+        options.onStep?.({
+          ...progress,
+          spent: seconds ? Math.min(1, elapsed() / seconds) : 1 - (left - progress.spent) / rounds,
+        });
       const seats = Array.from({ length: Math.min(width, members - found.length) }, (_, seat) => seat);
       const round = seats.map((seat) => {
         const seed = options.seed + found.length + seat;
         const start = starts.length ? starts[(found.length + seat) % starts.length] : undefined;
-        const member = { ...options, budget: own, seed, start, onStep: seat ? undefined : onStep };
-        return this.#cores === 0 ? adapt(task, this.#prior, member) : this.#send(seat, task, member);
+        const member = { ...options, budget: own, seed, start, signal: stop, onStep: seat ? undefined : onStep };
+        const going = this.#cores === 0 ? adapt(task, this.#prior, member) : this.#send(seat, task, member);
+        return going.catch((error) => {
+          failure.abort();
+          throw error;
+        });
       });
-      found.push(...await Promise.all(round));
-      if (members === Infinity && found.length > 1 && agreed(task, found)) break;
+      // All are waited for, so that no thread still works on this task when the next one comes.
+      const settled = await Promise.allSettled(round);
+      const failed = settled.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+      if (failed) throw failed.reason;
+      found.push(...settled.map((one) => (one as PromiseFulfilledResult<Adaptation>).value));
+      if (members !== Infinity) {
+        left--;
+        continue;
+      }
+      if (found.length > 1 && agreed(task, found)) break;
+      if (first) firstRound = elapsed() - begun;
       // What is left is cut into rounds of about the first one's length.
-      left = first ? Math.round((seconds! - elapsed()) / (elapsed() - begun) + 0.5 - WORTH_A_ROUND) : left - 1;
+      left = Math.round((seconds! - elapsed()) / firstRound + 0.5 - WORTH_A_ROUND);
     }
     return {
       guesses: task.test.map((_, test) => found.flatMap(({ guesses }) => guesses[test])),
@@ -130,10 +147,13 @@ export class Ensemble {
   }
 
   #seat(seat: number): Worker {
-    const worker = this.#workers[seat] ??= new Worker(new URL("./member.ts", import.meta.url), {
+    if (this.#workers[seat]) return this.#workers[seat];
+    const worker = new Worker(new URL("./member.ts", import.meta.url), {
       workerData: { member: packPrior(this.#prior) },
     });
-    return worker;
+    // One that broke, at work or idle, is replaced at the next task.
+    worker.on("error", () => delete this.#workers[seat]);
+    return this.#workers[seat] = worker;
   }
 
   #send(seat: number, task: UnansweredTask, { onStep, signal, ...options }: AdaptOptions): Promise<Adaptation> {
@@ -144,15 +164,15 @@ export class Ensemble {
       const settle = () => {
         worker.off("message", hear);
         worker.off("error", fail);
+        worker.off("exit", end);
         signal?.removeEventListener("abort", abort);
         worker.unref();
       };
       const fail = (error: Error) => {
         settle();
-        // A worker that broke is replaced at the next task.
-        delete this.#workers[seat];
         reject(error);
       };
+      const end = () => fail(new Error("Cannot adapt: the adaptation's thread was ended"));
       const hear = (reply: Reply) => {
         if (reply.kind === "progress") return onStep?.(reply.progress);
         settle();
@@ -162,8 +182,9 @@ export class Ensemble {
       worker.ref();
       worker.on("message", hear);
       worker.on("error", fail);
+      worker.on("exit", end);
       signal?.addEventListener("abort", abort);
-      post({ kind: "adapt", task, options });
+      post({ kind: "adapt", task, options, sent: Date.now() });
       if (signal?.aborted) abort();
     });
   }

@@ -14,8 +14,12 @@ import { type Canvas, decode } from "../arc/tokens.ts";
 import type { Guess } from "../arc/vote.ts";
 import { argMax, think, type ThinkOptions, type Thought } from "../model/act.ts";
 import type { Network } from "../model/parameters.ts";
+import { breathe } from "./breathe.ts";
 import type { PuzzleTable } from "./puzzle_table.ts";
 import { modelInput } from "./segment.ts";
+
+/** Rows in a batch of looks at most, and their cells. */
+const BATCH = 64, BATCH_CELLS = 6400;
 
 /** One way to show a task: the row of the puzzle table that was learned for it, and the augmentation that it is shown in. */
 export interface View {
@@ -39,8 +43,8 @@ export interface GuessOptions extends ThinkOptions {
   canvas: Canvas;
   /** Whether the augmentation's colours are told (`task`) or painted (`augmentation`). */
   identity: Identity;
-  /** Rows in a batch of inference. */
-  batchSize?: number;
+  /** Asked between batches once every test input has been looked at; true ends the looking. */
+  late?: () => boolean;
 }
 
 /**
@@ -63,7 +67,7 @@ export function someViews(views: readonly View[], count: number, random: Random)
 }
 
 /**
- * Guesses at every test input of a task, one a view.
+ * Guesses at every test input of a task, one a view, and fewer where it gets late.
  *
  * @param network answers with the parameters it has; give it the averaged ones
  * @returns the guesses of each test input, in the order of the views
@@ -75,11 +79,13 @@ export async function guess(
   views: readonly View[],
   options: GuessOptions,
 ): Promise<ExplainedGuess[][]> {
-  const { canvas, identity, batchSize = 64 } = options;
+  const { canvas, identity, late } = options;
+  const batchSize = Math.max(1, Math.min(BATCH, Math.floor(BATCH_CELLS / canvas.side ** 2)));
   const rule = canvas.marking === "outside" ? sizeRule(task.train) : undefined;
-  const looks = task.test.flatMap(({ input }, test) => views.map((view) => ({ test, input, view })));
+  const looks = views.flatMap((view) => task.test.map(({ input }, test) => ({ test, input, view })));
   const guesses: ExplainedGuess[][] = task.test.map(() => []);
-  for (let from = 0; from < looks.length; from += batchSize) {
+  for (let from = 0; from < looks.length && !(from >= task.test.length && late?.()); from += batchSize) {
+    await breathe();
     const part = looks.slice(from, from + batchSize);
     const batch = collate(
       part.map(({ test, view: { augmentation, row } }) => encodeTest(task, test, augmentation, canvas, identity, row)),

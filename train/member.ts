@@ -10,9 +10,18 @@ import { startBackend } from "../model/backend.ts";
 import type { Parameters } from "../model/parameters.ts";
 import { adapt, type Adaptation, type AdaptOptions, type AdaptProgress, type Prior } from "./adapt.ts";
 
+/** Seconds of an adaptation that begins when there are none left: enough for one round of guesses. */
+export const LEAST = 1e-3;
+
 /** What a member is told. */
 export type Message =
-  | { kind: "adapt"; task: UnansweredTask; options: Omit<AdaptOptions, "onStep" | "signal"> }
+  | {
+    kind: "adapt";
+    task: UnansweredTask;
+    options: Omit<AdaptOptions, "onStep" | "signal">;
+    /** When its seconds began, in milliseconds as Date.now() has them: starting the thread takes some of them. */
+    sent: number;
+  }
   | { kind: "abort" };
 
 /** What a member tells. */
@@ -69,8 +78,12 @@ if (!isMainThread && parentPort && workerData?.member) {
     controller = new AbortController();
     let heard = 0;
     try {
-      const adaptation = await adapt(message.task, await ready, {
+      const prior = await ready;
+      const { seconds, ...bounds } = message.options.budget;
+      const left = seconds && Math.max(LEAST, seconds - (Date.now() - message.sent) / 1000);
+      const adaptation = await adapt(message.task, prior, {
         ...message.options,
+        budget: { ...bounds, seconds: left },
         signal: controller.signal,
         onStep: (progress) => {
           if (performance.now() - heard < 100) return;

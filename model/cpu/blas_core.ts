@@ -32,12 +32,11 @@ export function coreOf(path: string): string | undefined {
   const library = Deno.dlopen(path, {
     openblas_get_corename: { parameters: [], result: "pointer", optional: true },
   });
-  try {
-    const name = library.symbols.openblas_get_corename?.();
-    return name ? Deno.UnsafePointerView.getCString(name) : undefined;
-  } finally {
-    library.close();
-  }
+  const found = library.symbols.openblas_get_corename?.();
+  const name = found ? Deno.UnsafePointerView.getCString(found) : undefined;
+  // Only what is to be loaded again is unloaded: OpenBLAS ends its threads then, beside whatever else is going on.
+  if (name === FALLBACK) library.close();
+  return name;
 }
 
 /** The newest core whose instructions the processor and the system allow, as glibc (2.33 or later) tells them. */

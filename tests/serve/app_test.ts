@@ -225,4 +225,5 @@ Deno.test("POST /solve adapts a real network, repeatably, and leaves the served 
   deepEqual(await bits(), before);
   const other = await ask({ ...body, options: { ...body.options, seed: 6 } });
   ok(JSON.stringify(other.answers) !== JSON.stringify(replies[0].answers));
+  await solver.close();
 });

@@ -78,7 +78,7 @@ export class FakeSolver implements TaskSolver {
 
 /** Weights of width 16 that were never trained, on the processor. */
 export async function tinyWeights(): Promise<Weights> {
-  await startBackend("cpu");
+  await startBackend("cpu", 1);
   const side = 4;
   const config = makeConfig("mini", side, {
     model: { width: 16, heads: 2, headWidth: 8, feedForward: 32, puzzleWidth: 16, maxSegments: 2 },
@@ -90,5 +90,5 @@ export async function tinyWeights(): Promise<Weights> {
 
 /** A solver with {@link tinyWeights}. */
 export async function tinySolver(): Promise<Solver> {
-  return new Solver(await tinyWeights(), "tiny.safetensors", "cpu");
+  return new Solver(await tinyWeights(), "tiny.safetensors", "cpu", 1);
 }

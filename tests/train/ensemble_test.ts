@@ -62,3 +62,46 @@ eachBackend("Ensemble.adapt() refuses a budget without an end", async () => {
     message: "Cannot adapt: the budget needs seconds, or a number of members",
   });
 }, ["cpu"]);
+
+eachBackend("Ensemble.close() ends adaptations at work, and Ensemble.adapt() begins anew afterwards", async () => {
+  const ensemble = new Ensemble(tiny, 1);
+  const options = { views: 8, seed: 0, members: 1 };
+  const begun = Promise.withResolvers<void>();
+  const going = ensemble.adapt(task, { ...options, budget: { seconds: 600 }, onStep: () => begun.resolve() });
+  await begun.promise;
+  await Promise.all([assert.rejects(going, /the adaptation's thread was ended/), ensemble.close()]);
+  const again = await ensemble.adapt(task, { ...options, budget: { steps: 4 } });
+  assert.deepEqual(again.guesses, (await adapt(task, tiny, { ...options, budget: { steps: 4 } })).guesses);
+  await ensemble.close();
+}, ["cpu"]);
+
+eachBackend("Ensemble.adapt() stops a member in a thread when it is aborted, with what it has found", async () => {
+  const ensemble = new Ensemble(tiny, 1);
+  const aborter = new AbortController();
+  const { guesses } = await ensemble.adapt(task, {
+    budget: { seconds: 600 },
+    views: 8,
+    seed: 0,
+    members: 1,
+    signal: aborter.signal,
+    onStep: () => aborter.abort(),
+  });
+  assert.deepEqual(guesses.map(({ length }) => length), [8, 8]);
+  await ensemble.close();
+}, ["cpu"]);
+
+eachBackend(
+  "Ensemble.adapt() ends the other members when one fails, and the next task gets its own answers",
+  async () => {
+    const ensemble = new Ensemble(tiny, 2);
+    // A test input of no rows breaks the first member's guesses; which of them comes first does not matter.
+    const broken = { ...task, test: [{ input: [] }] };
+    await assert.rejects(ensemble.adapt(broken, { budget: { steps: 4 }, views: 8, seed: 0, members: 2 }));
+    const options = { budget: { steps: 4 }, views: 8, seed: 5, members: 2 };
+    const { guesses } = await ensemble.adapt(task, options);
+    const alone = [await adapt(task, tiny, options), await adapt(task, tiny, { ...options, seed: 6 })];
+    task.test.forEach((_, test) => assert.deepEqual(guesses[test], alone.flatMap((one) => one.guesses[test])));
+    await ensemble.close();
+  },
+  ["cpu"],
+);
