@@ -16,8 +16,9 @@ import { type BackendName, type Precision, startBackend } from "../model/backend
 import { type Preset, presets } from "../model/config.ts";
 import { countParameters } from "../model/parameters.ts";
 import type { Prior } from "./adapt.ts";
-import { loadState, loadWeights, type Weights } from "./checkpoint.ts";
+import { loadStateConfig, loadWeights, type Weights } from "./checkpoint.ts";
 import {
+  type Arguments,
   choiceOption,
   namedTasks,
   numberOption,
@@ -26,7 +27,7 @@ import {
   stopSignal,
   UsageError,
 } from "./command_line.ts";
-import { type Config, type ConfigOverrides, makeConfig, recipes } from "./config.ts";
+import { type Config, type ConfigOverrides, differences, makeConfig } from "./config.ts";
 import { guessKnown, recognise } from "./known.ts";
 import { train, type TrainReport } from "./loop.ts";
 import { countParts, partSize } from "./micro_batches.ts";
@@ -66,7 +67,8 @@ How long
 
 Where
   --out FILE         the weights. Default: checkpoints/<preset>.safetensors; beside it .state.safetensors (to resume) and .jsonl (the log)
-  --resume           go on from FILE's companion with its own configuration
+  --resume           go on from FILE's companion with its own configuration: --preset, --config and --seed may be left out and must not
+                     ask for another; --start is passed over
   --help             this text
 
 Ctrl-C finishes the step, saves and exits with 130; the same command with --resume goes on.
@@ -79,6 +81,21 @@ async function readOverrides(file: string | undefined): Promise<ConfigOverrides>
   } catch (error) {
     throw new Error(`Cannot read --config ${file}: ${(error as Error).message}`);
   }
+}
+
+/**
+ * The configuration that the run behind `out` goes on with.
+ *
+ * @throws {UsageError} naming what the arguments ask for otherwise
+ */
+async function readResumed(out: string, { values }: Arguments, overrides: ConfigOverrides): Promise<Config> {
+  const config = await loadStateConfig(out);
+  // A preset is told by its network; the canvas is the tasks' matter.
+  const preset = values.preset && { ...presets[values.preset as Preset]({ side: 1 }), tokens: config.model.tokens };
+  const seed = values.seed === undefined ? {} : { seed: Number(values.seed) };
+  const differing = differences({ ...seed, ...overrides, model: { ...preset, ...overrides.model } }, config);
+  if (!differing.length) return config;
+  throw new UsageError(`Cannot resume ${out} with other values: ${differing.join("; ")}`);
 }
 
 /** What a run of `config` may start from. */
@@ -176,6 +193,10 @@ function duration(seconds: number): string {
 }
 
 /** The command; returns its exit code. */
+export function main(args: string[]): Promise<number> {
+  return runCommand(HELP, args, run);
+}
+
 async function run(args: string[]): Promise<number> {
   const names = [
     "tasks",
@@ -204,8 +225,13 @@ async function run(args: string[]): Promise<number> {
   const backendName = choiceOption<BackendName>(given, "backend", ["auto", "webgpu", "cpu", "stock"], "auto");
   const precision = choiceOption<Precision>(given, "precision", ["f32", "f16"], "f32");
   const out = given.values.out ?? `checkpoints/${preset}.safetensors`;
-  const seed = numberOption(given, "seed", { min: -Infinity, whole: true }) ?? 0;
+  const wantedSeed = numberOption(given, "seed", { min: -Infinity, whole: true }) ?? 0;
   const resume = given.flags.has("resume");
+  const overrides = await readOverrides(given.values.config);
+  const resumed = resume ? await readResumed(out, given, overrides) : undefined;
+  const configOn = (side: number) => resumed ?? makeConfig(preset, side, { seed: wantedSeed, ...overrides });
+  // The tasks and their canvas depend on the seed and the marking, the rest of the configuration on the canvas.
+  const { seed, training: { marking } } = configOn(1);
 
   const paths = given.lists.data ?? (given.lists["training-set"] ? [] : [samplesFolder()]);
   const read = async (list: string[]) => (await Promise.all(list.map(readTasks))).flat();
@@ -213,26 +239,23 @@ async function run(args: string[]): Promise<number> {
   const named = new Set(namedTasks([...data, ...training], given));
   const scored = data.filter((task) => named.has(task)).slice(0, limit);
   const extra = training.filter((task) => named.has(task)).slice(0, Math.max(0, limit - scored.length));
-  const overrides = await readOverrides(given.values.config);
-  const drawn = ruleTasks(rules, RULE_PAIRS, overrides.seed ?? seed);
+  const drawn = ruleTasks(rules, RULE_PAIRS, seed);
   const tasks = trainingTasks([{ tasks: scored, useTest: false }, { tasks: [...extra, ...drawn], useTest: true }]);
-  const marking = overrides.training?.marking ?? recipes[preset].training.marking;
   const { side } = trainingCanvas(tasks, marking);
+  const config = configOn(side);
 
   const backend = await startBackend(backendName, undefined, precision);
   console.log(backend.description);
-  let config: Config = makeConfig(preset, side, { seed, ...overrides });
-  if (resume) ({ config } = await loadState(out));
-  const start = given.values.start === undefined ? undefined : await readStart(given.values.start, config);
+  const start = given.values.start === undefined || resume ? undefined : await readStart(given.values.start, config);
   const { batchSize } = config.training;
   const parts = countParts(config.model, batchSize, backend.largestTensor);
   console.log(
-    `training ${resume ? "(resumed) " : ""}on ${describe(tasks)}; ${preset}: ${
+    `training ${resume ? "(resumed) " : ""}on ${describe(tasks)}; ${resume ? out : preset}: ${
       countParameters(config.model).toLocaleString("en")
     } ` +
       `parameters, canvas ${side}x${side}, batch ${batchSize}${
         parts > 1 ? ` in ${parts} parts of ${partSize(batchSize, parts)}` : ""
-      }, seed ${config.seed}`,
+      }, seed ${seed}`,
   );
 
   using stop = stopSignal();
@@ -284,4 +307,4 @@ async function run(args: string[]): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exit(await runCommand(HELP, Deno.args, run));
+if (import.meta.main) Deno.exit(await main(Deno.args));
