@@ -58,3 +58,28 @@ eachBackend("deno task train --resume refuses other values than the stored ones,
     assert.match(printed, /^Cannot resume: .*nothing\.state\.safetensors cannot be read/);
   });
 }, ["cpu"]);
+
+eachBackend("deno task train does not score test pairs that it was trained on, and says so", async () => {
+  await inFolder(async (folder, args) => {
+    const [grow, told] = [`${folder}/grow.json`, [
+      "--preset",
+      "mini",
+      "--config",
+      `${folder}/tiny.json`,
+      "--steps",
+      "1",
+    ]];
+    await Deno.writeTextFile(grow, JSON.stringify({ train: [{ input: [[5]], output: [[5, 5]] }], test: swap.test }));
+    const trained = (...more: string[]) => run(main, ...args, ...told, "--data", grow, ...more);
+    assert.match((await trained()).printed, /step 1, held-out test pairs of 2 tasks, .*pass@1: \d of 2 test outputs/s);
+    await Deno.mkdir(`${folder}/set`);
+    await Deno.writeTextFile(
+      `${folder}/set/x.json`,
+      JSON.stringify({ ...swap, test: [{ input: [[7]], output: [[7]] }] }),
+    );
+    const { code, printed } = await trained("--training-set", `${folder}/set`);
+    assert.equal(code, 0, printed);
+    assert.match(printed, /^1 of the 2 tasks of --data are in --training-set, too, so .* not held out: swap$/m);
+    assert.match(printed, /step 1, held-out test pairs of 1 tasks, .*pass@1: \d of 1 test outputs/s);
+  });
+}, ["cpu"]);
