@@ -162,7 +162,8 @@ const loopTraining: TrainingConfig = {
   ema: 0.99,
 };
 
-const smallAdaptation: TrainingConfig = { ...smallTraining, augmentations: 64 };
+/** On large canvases few rows: 32 of 900 tokens would take minutes a step on a processor. */
+const smallAdaptation: TrainingConfig = { ...smallTraining, batchCells: 3200, augmentations: 64 };
 
 /** Recipes by the preset's name: for many tasks together, and for one unseen task. */
 export const recipes: Record<Preset, Pick<Config, "training" | "adaptation">> = {
