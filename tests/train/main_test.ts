@@ -83,3 +83,37 @@ eachBackend("deno task train does not score test pairs that it was trained on, a
     assert.match(printed, /step 1, held-out test pairs of 1 tasks, .*pass@1: \d of 1 test outputs/s);
   });
 }, ["cpu"]);
+
+eachBackend(
+  "deno task train stopped while test pairs are scored exits with 130 and tells that the weights are saved",
+  async () => {
+    await inFolder(async (folder, args) => {
+      const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`task ${i}`, swap]));
+      await Deno.writeTextFile(`${folder}/many.json`, JSON.stringify(many));
+      const told = [
+        "--data",
+        `${folder}/many.json`,
+        "--preset",
+        "mini",
+        "--config",
+        `${folder}/tiny.json`,
+        "--steps",
+        "1",
+      ];
+      const stopped = (args: string[]) => {
+        const { log } = console;
+        console.log = (line: string) => {
+          log(line);
+          // Not SIGINT, which ends the tests, too.
+          if (line.includes("held-out test pairs of 41 tasks")) Deno.kill(Deno.pid, "SIGTERM");
+        };
+        return main(args);
+      };
+      const { code, printed } = await run(stopped, ...args, ...told);
+      assert.equal(code, 130, printed);
+      assert.match(printed, /looks each:\nstopped; the weights are saved, the held-out test pairs were not scored$/);
+      assert.equal((await loadWeights(`${folder}/W.safetensors`)).steps, 1);
+    });
+  },
+  ["cpu"],
+);
