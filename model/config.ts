@@ -107,6 +107,11 @@ export function sequenceLength(config: ModelConfig): number {
   return config.prefix + config.tokens;
 }
 
+/** Whether parameters are made for one number of tokens, so that the network works on its own canvas only. */
+export function dependsOnTokens({ mixer, positions }: ModelConfig): boolean {
+  return mixer === "tokens" || positions === "learned";
+}
+
 /** The names of the networks of a segment in the order in which they are called: L … L H, once a cycle. */
 export function segmentCalls(config: ModelConfig): ("L" | "H")[] {
   const cycle: ("L" | "H")[] = [...Array(config.lCycles).fill("L"), "H"];

@@ -8,6 +8,14 @@ import type { UnansweredTask } from "../arc/task.ts";
 import { hasResult, type TaskResult, writeResult } from "./run.ts";
 import type { SolveOptions, TaskSolver } from "./solver.ts";
 
+/** A task whose solving ended in an error; it has no result. */
+export interface Failure {
+  /** The task's id. */
+  id: string;
+  /** The error's message. */
+  failure: string;
+}
+
 /** One of several parts of a set. */
 export interface Shard {
   /** Which one, from 1. */
@@ -57,7 +65,8 @@ export function shardOf<Item>(tasks: readonly Item[], { index, count }: Shard): 
 }
 
 /**
- * Solves those of `tasks` that have no result in the folder; yields each result once it is on disk.
+ * Solves those of `tasks` that have no result in the folder; yields each result once it is on disk, and what failed. A failure does not keep
+ * the other tasks from being solved.
  *
  * @param signal aborting ends the run without the task in work
  */
@@ -67,15 +76,20 @@ export async function* evaluate(
   solver: TaskSolver,
   options: SolveOptions,
   signal?: AbortSignal,
-): AsyncGenerator<TaskResult> {
+): AsyncGenerator<TaskResult | Failure> {
   for (const task of tasks) {
-    if (signal?.aborted) return;
     if (await hasResult(folder, task.id)) continue;
+    if (signal?.aborted) return;
     const started = new Date().toISOString();
-    const solution = await solver.solve(task, options, { signal, explain: true });
+    const solved = await solver.solve(task, options, { signal, explain: true })
+      .catch((error: Error): Failure => ({ id: task.id, failure: error.message }));
     // What an aborted adaptation found is worth less than what the next run will find.
     if (signal?.aborted) return;
-    const result = { ...solution, started, ended: new Date().toISOString() };
+    if ("failure" in solved) {
+      yield solved;
+      continue;
+    }
+    const result = { ...solved, started, ended: new Date().toISOString() };
     await writeResult(folder, result);
     yield result;
   }

@@ -20,7 +20,7 @@ import {
   UsageError,
 } from "../train/command_line.ts";
 import { DEFAULT_WEIGHTS, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
-import { evaluate, readShard, shardOf } from "./evaluate.ts";
+import { evaluate, type Failure, readShard, shardOf } from "./evaluate.ts";
 import { judge, outcomeText, writeOutcome } from "./outcome.ts";
 import { hasResult, openRun, readConfiguration, readResults, RunError, tasksDigest } from "./run.ts";
 import { defaults, type SolveOptions } from "./solver.ts";
@@ -57,7 +57,8 @@ On several machines
 
   --help                 this text
 
-Ctrl-C or SIGTERM ends with 130 and loses at most the task in work; the same command goes on.`;
+A task that fails is told, the others are solved, and the command ends with 1. Ctrl-C or SIGTERM ends with 130 and loses at most the task
+in work. The same command goes on, with failed tasks, too.`;
 
 /** The command; returns its exit code. */
 export function main(args: string[]): Promise<number> {
@@ -98,11 +99,18 @@ async function run(args: string[]): Promise<number> {
   const done = (await Promise.all(own.map(({ id }) => hasResult(out, id)))).filter(Boolean).length;
   const part = shard.count > 1 ? ` of shard ${shard.index}/${shard.count}` : "";
   console.log(`${own.length} tasks${part}, ${done} solved before`);
+  const failures: Failure[] = [];
   {
     using stop = stopSignal();
     const progress = display(own.length, done);
     try {
-      for await (const { id } of evaluate(out, own, solver, options, stop.signal)) progress.advance(id);
+      for await (const one of evaluate(out, own, solver, options, stop.signal)) {
+        if (!("failure" in one)) progress.advance(one.id);
+        else {
+          failures.push(one);
+          progress.fail(one);
+        }
+      }
     } finally {
       progress.stop();
     }
@@ -110,6 +118,10 @@ async function run(args: string[]): Promise<number> {
       console.log("stopped; the same command goes on");
       return 130;
     }
+  }
+  if (failures.length) {
+    const named = failures.map(({ id, failure }) => `${id}: ${failure}`).join("; ");
+    throw new RunError(`${failures.length} of ${own.length} tasks failed: ${named}; the same command tries them again`);
   }
   if (shard.count > 1) {
     console.log(
@@ -162,7 +174,10 @@ async function finish(folders: string[], data: string | undefined, dollarsPerHou
 }
 
 /** A bar on a terminal, a line a task elsewhere. */
-function display(total: number, done: number): { advance(id: string): void; stop(): void } {
+function display(
+  total: number,
+  done: number,
+): { advance(id: string): void; fail(failure: Failure): void; stop(): void } {
   const [before, began] = [done, performance.now()];
   const left = () => {
     const seconds = (performance.now() - began) / 1000 / Math.max(1, done - before) * (total - done);
@@ -171,6 +186,7 @@ function display(total: number, done: number): { advance(id: string): void; stop
   if (!process.stdout.isTTY) {
     return {
       advance: (id) => console.log(`${++done} of ${total} solved: ${id}, ${left()} left`),
+      fail: ({ id, failure }) => console.error(`${id} failed: ${failure}`),
       stop: () => {},
     };
   }
@@ -181,6 +197,7 @@ function display(total: number, done: number): { advance(id: string): void; stop
   bar.start(total, done, { id: "-", left: "-" });
   return {
     advance: (id) => bar.update(++done, { id, left: left() }),
+    fail: ({ id, failure }) => console.error(`\n${id} failed: ${failure}`),
     stop: () => bar.stop(),
   };
 }

@@ -9,7 +9,14 @@ import * as tf from "@tensorflow/tfjs";
 import type { Augmentation } from "../arc/augment.ts";
 import type { Batch } from "../arc/examples.ts";
 import type { View } from "./guess.ts";
-import { decodeSafetensors, float32, type Metadata, type TensorData, writeSafetensors } from "../model/safetensors.ts";
+import {
+  decodeSafetensors,
+  float32,
+  type Metadata,
+  openSafetensors,
+  type TensorData,
+  writeSafetensors,
+} from "../model/safetensors.ts";
 import { type Network, type Parameters, specify } from "../model/parameters.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
@@ -196,6 +203,25 @@ export async function saveState(path: string, { state, run, config }: Resumable)
   });
 }
 
+function cannotResume(file: string, cause: Error): never {
+  throw new Error(
+    `Cannot resume: ${file} cannot be read (${cause.message}); it is written beside the weights while training`,
+    { cause },
+  );
+}
+
+/**
+ * The recipe of the run that a weights file's companion goes on with. No tensor is read.
+ *
+ * @throws {Error} when the companion is missing or not one
+ */
+export async function loadStateConfig(path: string): Promise<Config> {
+  const file = companionPath(path);
+  const source = await openSafetensors(file).catch((error) => cannotResume(file, error));
+  source.close();
+  return parseConfig(json(source.metadata, "config", file));
+}
+
 /**
  * Goes on from the companion of a weights file: the same bits as without the interruption.
  *
@@ -203,11 +229,7 @@ export async function saveState(path: string, { state, run, config }: Resumable)
  */
 export async function loadState(path: string): Promise<Resumable> {
   const file = companionPath(path);
-  const bytes = await Deno.readFile(file).catch((error) => {
-    throw new Error(
-      `Cannot resume: ${file} cannot be read (${error.message}); it is written beside the weights while training`,
-    );
-  });
+  const bytes = await Deno.readFile(file).catch((error) => cannotResume(file, error));
   const { tensors, metadata } = decodeSafetensors(bytes, file);
   const config = parseConfig(json(metadata, "config", file));
   const array = (name: string) => {

@@ -162,7 +162,8 @@ const loopTraining: TrainingConfig = {
   ema: 0.99,
 };
 
-const smallAdaptation: TrainingConfig = { ...smallTraining, augmentations: 64 };
+/** On large canvases few rows: 32 of 900 tokens would take minutes a step on a processor. */
+const smallAdaptation: TrainingConfig = { ...smallTraining, batchCells: 3200, augmentations: 64 };
 
 /** Recipes by the preset's name: for many tasks together, and for one unseen task. */
 export const recipes: Record<Preset, Pick<Config, "training" | "adaptation">> = {
@@ -199,6 +200,16 @@ export function makeConfig(preset: Preset, side: number, overrides: ConfigOverri
     adaptation: { ...recipe.adaptation, ...adaptation },
     seed,
     ...unknown,
+  });
+}
+
+/** The values of `asked` that `config` has otherwise, a phrase each: `training.ema is 0.99, not 0.9`. */
+export function differences(asked: object, config: object, path = ""): string[] {
+  const isRecord = (value: unknown) => typeof value === "object" && value !== null;
+  return Object.entries(asked).flatMap(([key, value]) => {
+    const own = (config as Record<string, unknown>)[key];
+    if (isRecord(value) && isRecord(own)) return differences(value, own as object, `${path}${key}.`);
+    return value === own ? [] : [`${path}${key} is ${JSON.stringify(own)}, not ${JSON.stringify(value)}`];
   });
 }
 

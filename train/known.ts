@@ -6,8 +6,10 @@
 import { apply, applyToTask, type Augmentation, compose, identityAugmentation, invert } from "../arc/augment.ts";
 import { identify } from "../arc/identity.ts";
 import { createRandom } from "../arc/random.ts";
+import { taskCanvas } from "../arc/size.ts";
 import type { Task } from "../arc/task.ts";
 import type { ThinkOptions } from "../model/act.ts";
+import { dependsOnTokens } from "../model/config.ts";
 import type { KnownTask, Weights } from "./checkpoint.ts";
 import { type ExplainedGuess, guess, someViews, toldViews } from "./guess.ts";
 
@@ -53,10 +55,11 @@ export async function guessKnown(
     ? toldViews(views[0]?.row ?? 0, options.views, random)
     : someViews(views, options.views, random);
   const learned = applyToTask(augmentation, task);
-  const largest = Math.max(side, ...learned.test.map(({ input }) => Math.max(input.length, input[0].length)));
+  // Room for the task, predicted answers included, where the network works on any canvas.
+  const room = dependsOnTokens(network.config) ? side : Math.max(side, taskCanvas(learned, marking).side);
   const guesses = await guess(network, table, learned, chosen, {
     ...options,
-    canvas: { side: largest, marking },
+    canvas: { side: room, marking },
     identity,
   });
   const back = invert(augmentation);

@@ -29,7 +29,7 @@ export interface TrainOptions {
   config: Config;
   /** The side of the canvas. */
   side: number;
-  /** Steps in all, also when resumed. Without them `seconds` decides. */
+  /** Steps in all, also when resumed; of these and `seconds` at least one, and the first that is reached ends the training. */
   steps?: number;
   /** Seconds in all, also when resumed. */
   seconds?: number;
@@ -61,7 +61,7 @@ export interface TrainReport extends StepReport {
   weights: () => Weights;
 }
 
-/** Training met a number that is not finite; the last weights file is intact. */
+/** Training met a number that is not finite; what it saved before is intact. */
 export class DivergedError extends Error {
   override name = "DivergedError";
 }
@@ -80,10 +80,14 @@ export function knownTasks(tasks: readonly TrainingTask[], sampler: Sampler): Kn
  * Trains until the steps, the seconds or the signal end it; yields a report a step and saves now and then and at the end.
  *
  * @throws {DivergedError} when the loss is not finite
- * @throws {Error} when there is nothing to train on, or nothing to resume, or when a device or a file fails on the way
+ * @throws {Error} when neither steps nor seconds bound it, when there is nothing to train on, or nothing to resume, or when a device or a
+ * file fails on the way
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainReport, Weights> {
   const { tasks, config, side, out, signal, parts, saveEvery = 60 } = options;
+  if (options.steps === undefined && options.seconds === undefined) {
+    throw new Error("Cannot train: it needs steps or seconds");
+  }
   const { training } = config;
   const sampler = createSampler(tasks, {
     batchSize: training.batchSize,
@@ -100,6 +104,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
   const started = performance.now();
   const seconds = () => before + (performance.now() - started) / 1000;
   let saved = seconds();
+  // A run that is resumed has saved before.
+  let kept = options.resume === true;
+  const remains = () => kept ? "the weights last saved are intact" : "no weights were saved yet";
   const weights = (): Weights => ({
     network: { ...state.network, parameters: state.average ?? state.network.parameters },
     table: state.table,
@@ -113,6 +120,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
     await saveState(out, { state, run, config });
     await saveWeights(out, weights());
     saved = seconds();
+    kept = true;
   };
   const done = () =>
     signal?.aborted ||
@@ -121,13 +129,16 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
   let finished = false;
   try {
     while (!done()) {
-      const totalSteps = options.steps ?? estimateSteps(state.steps, seconds(), options.seconds!);
+      const affordable = options.seconds === undefined
+        ? Infinity
+        : estimateSteps(state.steps, seconds(), options.seconds);
+      const totalSteps = Math.min(options.steps ?? Infinity, affordable);
       const batch = nextBatch(state, sampler, config);
       const report = await trainStep(state, batch, config, totalSteps, random, { parts });
       if (!Number.isFinite(report.losses.total)) {
         throw new DivergedError(
-          `Training diverged at step ${state.steps}: the loss is ${report.losses.total}; the weights last saved are intact. ` +
-            "Resume from them with a lower learning rate.",
+          `Training diverged at step ${state.steps}: the loss is ${report.losses.total}; ${remains()}. ` +
+            `Start a new run${kept ? " from them (--start)" : ""} with a lower learningRate.`,
         );
       }
       yield {
@@ -147,9 +158,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
   } catch (cause) {
     if (cause instanceof DivergedError) throw cause;
     const { message } = cause as Error;
-    throw new Error(`Training stopped at step ${state.steps}: ${message}; the weights last saved are intact`, {
-      cause,
-    });
+    throw new Error(`Training stopped at step ${state.steps}: ${message}; ${remains()}`, { cause });
   } finally {
     if (!finished) disposeTrainingState(state);
   }

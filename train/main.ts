@@ -9,15 +9,13 @@ import process from "node:process";
 import { describe, trainingCanvas, trainingTasks } from "../arc/dataset.ts";
 import { readTasks, samplesFolder } from "../arc/read.ts";
 import { families, ruleTasks } from "../arc/rules.ts";
-import { type Answered, score } from "../arc/score.ts";
-import type { Task } from "../arc/task.ts";
-import { vote } from "../arc/vote.ts";
 import { type BackendName, type Precision, startBackend } from "../model/backend.ts";
 import { type Preset, presets } from "../model/config.ts";
 import { countParameters } from "../model/parameters.ts";
 import type { Prior } from "./adapt.ts";
-import { loadState, loadWeights, type Weights } from "./checkpoint.ts";
+import { loadStateConfig, loadWeights, type Weights } from "./checkpoint.ts";
 import {
+  type Arguments,
   choiceOption,
   namedTasks,
   numberOption,
@@ -26,8 +24,8 @@ import {
   stopSignal,
   UsageError,
 } from "./command_line.ts";
-import { type Config, type ConfigOverrides, makeConfig, recipes } from "./config.ts";
-import { guessKnown, recognise } from "./known.ts";
+import { type Config, type ConfigOverrides, differences, makeConfig } from "./config.ts";
+import { answerHeldOut, heldOut, scoreLines, VIEWS } from "./held_out.ts";
 import { train, type TrainReport } from "./loop.ts";
 import { countParts, partSize } from "./micro_batches.ts";
 
@@ -40,8 +38,9 @@ const HELP =
 Usage: deno task train [options]
 
 What to learn
-  --data PATH        tasks whose demonstrations are trained on and whose test pairs are held out and scored at the end: a folder, a task
-                     file or a Kaggle challenges file; repeatable. Default: the tasks that come with the project (arc/samples)
+  --data PATH        tasks whose demonstrations are trained on and whose test pairs are held out and scored at the end, but for tasks
+                     that are in --training-set, too: a folder, a task file or a Kaggle challenges file; repeatable. Default: the tasks
+                     that come with the project (arc/samples)
   --training-set PATH  tasks of which demonstrations and test pairs are trained on (HRM trains so on the training sets); repeatable
   --rules N          beside the others, N tasks of each of the ${
     Object.keys(families).length
@@ -66,10 +65,12 @@ How long
 
 Where
   --out FILE         the weights. Default: checkpoints/<preset>.safetensors; beside it .state.safetensors (to resume) and .jsonl (the log)
-  --resume           go on from FILE's companion with its own configuration
+  --resume           go on from FILE's companion with its own configuration: --preset, --config and --seed may be left out and must not
+                     ask for another; --start is passed over
   --help             this text
 
-Ctrl-C finishes the step, saves and exits with 130; the same command with --resume goes on.
+Ctrl-C finishes the step, saves and exits with 130; the same command with --resume goes on. While test pairs are scored at the end it exits
+with 130, too; the weights are saved by then.
 `;
 
 async function readOverrides(file: string | undefined): Promise<ConfigOverrides> {
@@ -79,6 +80,21 @@ async function readOverrides(file: string | undefined): Promise<ConfigOverrides>
   } catch (error) {
     throw new Error(`Cannot read --config ${file}: ${(error as Error).message}`);
   }
+}
+
+/**
+ * The configuration that the run behind `out` goes on with.
+ *
+ * @throws {UsageError} naming what the arguments ask for otherwise
+ */
+async function readResumed(out: string, { values }: Arguments, overrides: ConfigOverrides): Promise<Config> {
+  const config = await loadStateConfig(out);
+  // A preset is told by its network; the canvas is the tasks' matter.
+  const preset = values.preset && { ...presets[values.preset as Preset]({ side: 1 }), tokens: config.model.tokens };
+  const seed = values.seed === undefined ? {} : { seed: Number(values.seed) };
+  const differing = differences({ ...seed, ...overrides, model: { ...preset, ...overrides.model } }, config);
+  if (!differing.length) return config;
+  throw new UsageError(`Cannot resume ${out} with other values: ${differing.join("; ")}`);
 }
 
 /** What a run of `config` may start from. */
@@ -91,27 +107,6 @@ async function readStart(file: string, config: Config): Promise<Prior> {
     );
   }
   return { config, network, row: table.rows > 1 ? table.mean(1) : undefined };
-}
-
-/** Answers the held-out test pairs of the tasks that were trained on, by voting. */
-async function evaluate(weights: Weights, tasks: readonly Task[], seed: number): Promise<Answered[]> {
-  const answered: Answered[] = [];
-  for (const task of tasks) {
-    const guesses = await guessKnown(weights, task, recognise(task, weights.tasks), { views: 32, seed });
-    answered.push({ task, answers: guesses.map((own) => vote(own).map(({ grid }) => grid)) });
-  }
-  return answered;
-}
-
-/** One line a k: the three scores side by side. */
-function scoreLines(answered: readonly Answered[]): string {
-  return [1, 2].map((k) => {
-    const { outputs, meanTask, tasks } = score(answered, k);
-    return `pass@${k}: ${outputs.solved} of ${outputs.total} test outputs, ${
-      (100 * meanTask).toFixed(1)
-    } % mean over tasks, ` +
-      `${tasks.solved} of ${tasks.total} tasks with all outputs`;
-  }).join("\n");
 }
 
 interface Shown {
@@ -176,6 +171,10 @@ function duration(seconds: number): string {
 }
 
 /** The command; returns its exit code. */
+export function main(args: string[]): Promise<number> {
+  return runCommand(HELP, args, run);
+}
+
 async function run(args: string[]): Promise<number> {
   const names = [
     "tasks",
@@ -204,36 +203,48 @@ async function run(args: string[]): Promise<number> {
   const backendName = choiceOption<BackendName>(given, "backend", ["auto", "webgpu", "cpu", "stock"], "auto");
   const precision = choiceOption<Precision>(given, "precision", ["f32", "f16"], "f32");
   const out = given.values.out ?? `checkpoints/${preset}.safetensors`;
-  const seed = numberOption(given, "seed", { min: -Infinity, whole: true }) ?? 0;
+  const wantedSeed = numberOption(given, "seed", { min: -Infinity, whole: true }) ?? 0;
   const resume = given.flags.has("resume");
+  const overrides = await readOverrides(given.values.config);
+  const resumed = resume ? await readResumed(out, given, overrides) : undefined;
+  const configOn = (side: number) => resumed ?? makeConfig(preset, side, { seed: wantedSeed, ...overrides });
+  // The tasks and their canvas depend on the seed and the marking, the rest of the configuration on the canvas.
+  const { seed, training: { marking } } = configOn(1);
 
   const paths = given.lists.data ?? (given.lists["training-set"] ? [] : [samplesFolder()]);
   const read = async (list: string[]) => (await Promise.all(list.map(readTasks))).flat();
   const [data, training] = [await read(paths), await read(given.lists["training-set"] ?? [])];
   const named = new Set(namedTasks([...data, ...training], given));
-  const scored = data.filter((task) => named.has(task)).slice(0, limit);
-  const extra = training.filter((task) => named.has(task)).slice(0, Math.max(0, limit - scored.length));
-  const overrides = await readOverrides(given.values.config);
-  const drawn = ruleTasks(rules, RULE_PAIRS, overrides.seed ?? seed);
-  const tasks = trainingTasks([{ tasks: scored, useTest: false }, { tasks: [...extra, ...drawn], useTest: true }]);
-  const marking = overrides.training?.marking ?? recipes[preset].training.marking;
+  const own = data.filter((task) => named.has(task)).slice(0, limit);
+  const extra = training.filter((task) => named.has(task)).slice(0, Math.max(0, limit - own.length));
+  const held = heldOut(own, extra);
+  const scored = held.filter(({ test }) => test.every(({ output }) => output));
+  const drawn = ruleTasks(rules, RULE_PAIRS, seed);
+  const tasks = trainingTasks([{ tasks: own, useTest: false }, { tasks: [...extra, ...drawn], useTest: true }]);
   const { side } = trainingCanvas(tasks, marking);
+  const config = configOn(side);
 
   const backend = await startBackend(backendName, undefined, precision);
   console.log(backend.description);
-  let config: Config = makeConfig(preset, side, { seed, ...overrides });
-  if (resume) ({ config } = await loadState(out));
-  const start = given.values.start === undefined ? undefined : await readStart(given.values.start, config);
+  const start = given.values.start === undefined || resume ? undefined : await readStart(given.values.start, config);
   const { batchSize } = config.training;
   const parts = countParts(config.model, batchSize, backend.largestTensor);
   console.log(
-    `training ${resume ? "(resumed) " : ""}on ${describe(tasks)}; ${preset}: ${
+    `training ${resume ? "(resumed) " : ""}on ${describe(tasks)}; ${resume ? out : preset}: ${
       countParameters(config.model).toLocaleString("en")
     } ` +
       `parameters, canvas ${side}x${side}, batch ${batchSize}${
         parts > 1 ? ` in ${parts} parts of ${partSize(batchSize, parts)}` : ""
-      }, seed ${config.seed}`,
+      }, seed ${seed}`,
   );
+  const trained = own.filter((task) => !held.includes(task)).map(({ id }) => id);
+  if (trained.length) {
+    console.log(
+      `${trained.length} of the ${own.length} tasks of --data are in --training-set, too, so their test pairs are not held out: ${
+        trained.slice(0, 5).join(", ")
+      }${trained.length > 5 ? ", …" : ""}`,
+    );
+  }
 
   using stop = stopSignal();
   await Deno.mkdir(dirname(out), { recursive: true });
@@ -243,7 +254,17 @@ async function run(args: string[]): Promise<number> {
     ...(resume ? { append: true } : { truncate: true }),
   });
   const line = (value: unknown) => log.write(new TextEncoder().encode(JSON.stringify(value) + "\n"));
-  const testable = scored.filter(({ test }) => test.every(({ output }) => output));
+  /** @returns whether it was not stopped */
+  const tellScore = async (step: number, weights: Weights): Promise<boolean> => {
+    if (!scored.length) return true;
+    console.log(`\nstep ${step}, held-out test pairs of ${scored.length} tasks, voting over ${VIEWS} looks each:`);
+    const answered = await answerHeldOut(weights, scored, seed, stop.signal);
+    if (!answered) return false;
+    const lines = scoreLines(answered);
+    await line({ step, score: lines });
+    console.log(lines);
+    return true;
+  };
   const seconds = minutes && minutes * 60;
   const display = new Display(steps ? "steps" : "seconds", steps ?? seconds!);
   try {
@@ -258,11 +279,7 @@ async function run(args: string[]): Promise<number> {
       const report = next.value;
       await line(report);
       display.show(report, batchSize);
-      if (evalEvery && report.step % evalEvery === 0) {
-        const interim = scoreLines(await evaluate(report.weights(), testable, seed));
-        await line({ step: report.step, score: interim });
-        console.log(`\nstep ${report.step}, held-out test pairs:\n${interim}`);
-      }
+      if (evalEvery && report.step % evalEvery === 0) await tellScore(report.step, report.weights());
       next = await run.next();
     }
     display.stop();
@@ -271,17 +288,13 @@ async function run(args: string[]): Promise<number> {
       console.log("stopped; go on with the same command and --resume");
       return 130;
     }
-    if (testable.length) {
-      console.log(`held-out test pairs of the ${testable.length} trained tasks, voting over 32 looks each:`);
-      const lines = scoreLines(await evaluate(next.value, testable, seed));
-      await line({ step: next.value.steps, score: lines });
-      console.log(lines);
-    }
-    return 0;
+    if (await tellScore(next.value.steps, next.value)) return 0;
+    console.log("stopped; the weights are saved, the held-out test pairs were not scored");
+    return 130;
   } finally {
     display.stop();
     log.close();
   }
 }
 
-if (import.meta.main) Deno.exit(await runCommand(HELP, Deno.args, run));
+if (import.meta.main) Deno.exit(await main(Deno.args));

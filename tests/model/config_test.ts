@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
-import { type ModelConfig, parseModelConfig, presets, segmentCalls, sequenceLength } from "../../model/config.ts";
-import { countParameters } from "../../model/parameters.ts";
-import { relativeNamed } from "../relatives.ts";
+import {
+  dependsOnTokens,
+  type ModelConfig,
+  parseModelConfig,
+  presets,
+  segmentCalls,
+  sequenceLength,
+} from "../../model/config.ts";
+import { countParameters, specify } from "../../model/parameters.ts";
+import { relativeNamed, relatives } from "../relatives.ts";
 
 const { arc, trm, transformer, loop } = presets;
 
@@ -108,6 +115,18 @@ Deno.test("presets.arc has the official number of parameters, and presets.loop a
   assert.equal(countParameters(arc({ side: 30 })), 27_276_290);
   // 2 blocks of 4·64² and 3·64·176, embeddings 11·64, the read-out 64², rows and columns 30·64 each.
   assert.equal(countParameters(loop({ side: 10 })), 2 * (4 * 64 ** 2 + 3 * 64 * 176) + 11 * 64 + 64 ** 2 + 2 * 30 * 64);
+});
+
+Deno.test("dependsOnTokens() tells where a parameter has another shape on another canvas", () => {
+  const shapes = (model: ModelConfig) => specify(model).map(({ name, shape }) => `${name} ${shape}`).join();
+  const found = relatives.map(({ name, config: { model } }) => {
+    assert.equal(dependsOnTokens(model), shapes(model) !== shapes({ ...model, tokens: 16 }), name);
+    return [name, dependsOnTokens(model)];
+  });
+  assert.deepEqual(found.filter(([, depends]) => depends).map(([name]) => name), [
+    "trm with a token mixer",
+    "transformer",
+  ]);
 });
 
 Deno.test("segmentCalls() lists L calls, then H, once a cycle", () => {

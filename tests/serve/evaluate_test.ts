@@ -2,9 +2,12 @@ import { deepEqual, equal, match, ok, rejects, throws } from "node:assert/strict
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readTasks, samplesFolder, writeWhole } from "../../arc/read.ts";
+import { createRandom } from "../../arc/random.ts";
 import { type Task, type UnansweredTask, withoutAnswers } from "../../arc/task.ts";
 import { validateSubmission } from "../../arc/submission.ts";
+import { initialise } from "../../model/parameters.ts";
 import { evaluate, readShard, shardOf } from "../../serve/evaluate.ts";
+import { main } from "../../serve/evaluate_main.ts";
 import { judge, outcomeText, writeOutcome } from "../../serve/outcome.ts";
 import {
   type Configuration,
@@ -17,6 +20,8 @@ import {
   writeResult,
 } from "../../serve/run.ts";
 import { saveWeights } from "../../train/checkpoint.ts";
+import { run } from "../command.ts";
+import { filesIn } from "../temporary_folder.ts";
 import { FakeSolver, mirrorTask, tinyWeights } from "./support.ts";
 
 const tasks: Task[] = ["a", "b", "c/d", "..", "e"].map((id) => ({ ...mirrorTask, id }));
@@ -71,6 +76,26 @@ Deno.test("evaluate() leaves no result of a task in whose work it was aborted", 
     const solved = await Array.fromAsync(evaluate(folder, questions, solver, {}, controller.signal));
     deepEqual(solved.map(({ id }) => id), ["a"]);
     equal(await hasResult(folder, "b"), false);
+  }));
+
+Deno.test("evaluate() is not begun on a task when it is aborted while looking for its result", () =>
+  inFolder(async (folder) => {
+    const controller = new AbortController();
+    const solver = new FakeSolver();
+    const solving = evaluate(folder, questions, solver, {}, controller.signal).next();
+    controller.abort();
+    deepEqual([await solving, solver.asked], [{ value: undefined, done: true }, []]);
+  }));
+
+Deno.test("evaluate() tells what failed, writes no result of it, solves the others, and tries it again", () =>
+  inFolder(async (folder) => {
+    const solver = new FakeSolver(({ task }) => {
+      if (task.id === "b") throw new Error("no room on the canvas");
+    });
+    const found = await Array.fromAsync(evaluate(folder, questions, solver, {}));
+    deepEqual(found.map(({ id }) => id), configuration.tasks);
+    deepEqual(found.filter((one) => "failure" in one), [{ id: "b", failure: "no room on the canvas" }]);
+    deepEqual(await solveAll(folder, questions), ["b"]);
   }));
 
 Deno.test("readShard() reads K/N, a SLURM array's place and a Kubernetes Job's", () => {
@@ -237,6 +262,26 @@ Deno.test("deno task evaluate killed in the middle, resumed, and in shards that 
     const { code, stderr } = await command(...options, "--out", shards, "--seed", "1").output();
     equal(code, 1);
     match(new TextDecoder().decode(stderr), /Cannot go on with .*: seed was 0 and is 1/);
+  }));
+
+Deno.test("deno task evaluate solves what it can, names the task that failed and ends with 1", () =>
+  inFolder(async (root) => {
+    const weights = await tinyWeights();
+    // Positions are learned for the weights' own canvas, and only one of the tasks fits it.
+    weights.config.model.positions = "learned";
+    weights.network = initialise(weights.config.model, createRandom(1));
+    await saveWeights(join(root, "W.safetensors"), weights);
+    const wide = [Array(9).fill(1)];
+    const set = { small: mirrorTask, wide: { train: [{ input: wide, output: wide }], test: [{ input: wide }] } };
+    await Deno.writeTextFile(join(root, "set.json"), JSON.stringify(set));
+    const [data, out] = [join(root, "set.json"), join(root, "run")];
+    const common = ["--adapt", "never", "--augmentations", "1", "--backend", "cpu"];
+    const args = ["--data", data, "--out", out, "--weights", join(root, "W.safetensors"), ...common];
+    const { code, printed } = await run(main, ...args);
+    equal(code, 1);
+    match(printed, /^1 of 2 solved: small.*\nwide failed: .+\n1 of 2 tasks failed: wide: .+; the same command tries/m);
+    deepEqual(filesIn(out), ["configuration.json", "tasks"]);
+    deepEqual(filesIn(join(out, "tasks")), ["small.json"]);
   }));
 
 Deno.test("writeResult() and hasResult() keep ids apart that look like paths", () =>

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Preset, presets } from "../../model/config.ts";
+import { rowsOn } from "../../train/adapt.ts";
 import { makeConfig, parseConfig } from "../../train/config.ts";
 
 Deno.test("makeConfig() makes a configuration of every preset", () => {
@@ -45,6 +46,13 @@ Deno.test("makeConfig() bounds cells of a batch for one task only", () => {
   assert.throws(() => makeConfig("loop", 5, { training: { batchCells: 100 } }), {
     message: /training\.batchCells: must be 0/,
   });
+});
+
+Deno.test("makeConfig() adapts official networks with 32 rows on canvases up to side 10, and 3 on the largest", () => {
+  for (const preset of ["arc", "mini", "trm", "transformer"] as const) {
+    const { adaptation } = makeConfig(preset, 30);
+    assert.deepEqual([5, 10, 20, 30].map((side) => rowsOn(side, adaptation)), [32, 32, 8, 3], preset);
+  }
 });
 
 Deno.test("makeConfig() refuses batches by size where rows end one by one", () => {

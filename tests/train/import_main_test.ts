@@ -6,22 +6,11 @@ import { loadWeights } from "../../train/checkpoint.ts";
 import { main as exportMain } from "../../train/export_main.ts";
 import { main as importMain } from "../../train/import_main.ts";
 import { eachBackend } from "../backends.ts";
+import { run } from "../command.ts";
 import { filesIn, inTemporaryFolder } from "../temporary_folder.ts";
 
 const fixtures = new URL("../fixtures/torch/", import.meta.url).pathname;
 const official = ["--config", `${fixtures}all_config.yaml`, "--tokens", "16"];
-
-/** Runs a command; its exit code and what it printed. */
-async function run(main: (args: string[]) => Promise<number>, ...args: string[]) {
-  const { log, error } = console;
-  const printed: string[] = [];
-  console.log = console.error = (line: string) => printed.push(line);
-  try {
-    return { code: await main(args), printed: printed.join("\n") };
-  } finally {
-    Object.assign(console, { log, error });
-  }
-}
 
 eachBackend("deno task import writes weights that answer like the official network, in every segment", async () => {
   await inTemporaryFolder(async (folder) => {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
 import { trainingTasks } from "../../arc/dataset.ts";
 import { createRandom } from "../../arc/random.ts";
 import { rolesWidth } from "../../model/config.ts";
 import { initialise } from "../../model/parameters.ts";
 import { makeConfig } from "../../train/config.ts";
-import { train } from "../../train/loop.ts";
+import { DivergedError, train, type TrainOptions } from "../../train/loop.ts";
 import { eachBackend } from "../backends.ts";
 import { inTemporaryFolder } from "../temporary_folder.ts";
 
@@ -30,5 +31,42 @@ eachBackend("train() starts from a network and a puzzle's row where it is given 
     for (const [name, tensor] of Object.entries(network.parameters)) {
       assert.deepEqual(await next.value.network.parameters[name].data(), await tensor.data(), name);
     }
+  });
+}, ["cpu"]);
+
+eachBackend("train() needs steps or seconds, and of both schedules by the fewer steps", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const totalSteps = async (bounds: Pick<TrainOptions, "steps" | "seconds">) => {
+      const run = train({ tasks, config, side: 2, out: join(folder, "W.safetensors"), ...bounds });
+      for await (const { totalSteps } of run) return totalSteps;
+    };
+    assert.equal(await totalSteps({ steps: 5 }), 5);
+    assert.equal(await totalSteps({ steps: 5, seconds: 60 }), 5);
+    // Before the first step it is taken for at least a thousandth of the seconds.
+    const affordable = await totalSteps({ steps: 1e6, seconds: 60 });
+    assert.ok(affordable! >= 1 && affordable! <= 1000, String(affordable));
+    await assert.rejects(totalSteps({}), { message: "Cannot train: it needs steps or seconds" });
+  });
+}, ["cpu"]);
+
+eachBackend("train() that diverges says what to do, and whether there are weights to do it with", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const out = join(folder, "W.safetensors");
+    const finish = (options: Partial<TrainOptions>) =>
+      Array.fromAsync(train({ tasks, config, side: 2, steps: 9, out, ...options }));
+    const network = initialise(config.model, createRandom(9));
+    network.parameters.readout.dispose();
+    network.parameters.readout = tf.fill([size.width, size.width], NaN);
+    await assert.rejects(
+      finish({ start: { config, network } }),
+      new DivergedError(
+        "Training diverged at step 1: the loss is NaN; no weights were saved yet. Start a new run with a lower learningRate.",
+      ),
+    );
+    const wild = { ...config, training: { ...config.training, learningRate: 1e38 } };
+    await assert.rejects(
+      finish({ config: wild, saveEvery: 0 }),
+      /last saved are intact\. Start a new run from them \(--start\) with a lower learningRate\.$/,
+    );
   });
 }, ["cpu"]);

@@ -2,7 +2,9 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { compareFixture, type Comparison, table } from "../../train/parity.ts";
 import { Ledger } from "../../train/parity/ledger.ts";
+import { comparePipeline } from "../../train/parity/pipeline.ts";
 import { eachBackend, type TestedBackend } from "../backends.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 
 const fixtures = fileURLToPath(new URL("../fixtures", import.meta.url));
 
@@ -51,6 +53,19 @@ Deno.test({
   ignore: !holdsTasks,
   fn: async () => allPass(await compareFixture(`${fixtures}/arc-pipeline`), 19),
 });
+
+Deno.test("comparePipeline() tells tasks that are not there from tasks that cannot be read", () =>
+  inTemporaryFolder(async (folder) => {
+    const { files } = JSON.parse(await Deno.readTextFile(`${fixtures}/arc-pipeline/config.json`));
+    const absent = await comparePipeline(`${fixtures}/arc-pipeline`, files, [folder]);
+    const failed = absent.filter(({ pass }) => !pass).map(({ name, note }) => [name, note]);
+    deepEqual(failed, [["sequences.puzzle_hashes", "needs the tasks of ARC-AGI-1; deno task data fetches them"]]);
+    for (const subset of ["training", "evaluation"]) {
+      await Deno.mkdir(`${folder}/arc-agi-1/${subset}`, { recursive: true });
+      await Deno.writeTextFile(`${folder}/arc-agi-1/${subset}/cut.json`, "{");
+    }
+    await rejects(comparePipeline(`${fixtures}/arc-pipeline`, files, [folder]), /Cannot read .*cut\.json: /);
+  }));
 
 Deno.test("compareFixture() refuses a folder of unknown kind", async () => {
   const folder = await Deno.makeTempDir();

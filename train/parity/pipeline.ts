@@ -36,6 +36,7 @@ function augmentationOf(name: string): Augmentation {
  *
  * @param files names of JSON files in `folder`
  * @param taskFolders where ARC-AGI-1 may lie; the puzzle hashes are of whole tasks, which a fixture does not hold
+ * @throws {TaskError} when tasks of ARC-AGI-1 are there and cannot be read
  */
 export async function comparePipeline(folder: string, files: string[], taskFolders: string[]): Promise<Comparison[]> {
   const sections: Record<string, Section> = {};
@@ -116,8 +117,9 @@ async function officialTasks(folders: string[]): Promise<Map<string, Task> | und
       const subsets = [`${folder}/arc-agi-1/training`, `${folder}/arc-agi-1/evaluation`];
       const tasks = (await Promise.all(subsets.map(readTasks))).flat();
       return new Map(tasks.map((task) => [task.id, task]));
-    } catch {
-      // The next folder may hold them.
+    } catch (error) {
+      // The next folder may hold them; what lies here and cannot be read is an error.
+      if (!((error as Error).cause instanceof Deno.errors.NotFound)) throw error;
     }
   }
 }
