@@ -9,6 +9,7 @@ import { createRandom, type Random } from "../arc/random.ts";
 import { sizeRule, taskCanvas } from "../arc/size.ts";
 import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
+import { dependsOnTokens } from "../model/config.ts";
 import { copyNetwork, initialise, initialRow, type Network } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
 import type { Config, TrainingConfig } from "./config.ts";
@@ -122,7 +123,7 @@ export class Snapshots {
 /**
  * Trains a copy of the prior on the task's augmented demonstrations and guesses at its test inputs.
  *
- * @throws {Error} when the budget has no bound, or the loss is no number any more
+ * @throws {Error} when the budget has no bound, the task needs a larger canvas than the prior can work on, or the loss is no number any more
  */
 export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Promise<Adaptation> {
   const { start, ...others } = options;
@@ -147,7 +148,7 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   // From here on the one task is all there is to train on.
   const config = { ...prior.config, training };
   const random = createRandom(seed).fork("adapt");
-  const canvas = taskCanvas(task, training.marking);
+  const canvas = canvasFor(task, prior);
   const sampler = createSampler([{ task, pairs: task.train, rule: sizeRule(task.train) }], {
     batchSize: rowsOn(canvas.side, training),
     canvas,
@@ -207,6 +208,17 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   } finally {
     disposeTrainingState(state);
   }
+}
+
+/** The task's own canvas; that of the prior's network, if it works on no other. */
+function canvasFor(task: Task, { network, config: { adaptation: { marking } } }: Prior): Canvas {
+  const canvas = taskCanvas(task, marking);
+  if (!network || !dependsOnTokens(network.config)) return canvas;
+  const side = Math.sqrt(network.config.tokens);
+  if (side >= canvas.side) return { side, marking };
+  throw new Error(
+    `Cannot adapt to task ${task.id}: it needs a canvas of side ${canvas.side}, these weights work on one of side ${side} only`,
+  );
 }
 
 /** Rows of a batch on a canvas. */

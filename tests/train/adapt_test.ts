@@ -65,6 +65,29 @@ eachBackend("adapt() says so when the loss is no number any more", async () => {
   );
 }, ["cpu"]);
 
+eachBackend("adapt() keeps to the canvas of a network that works on no other", async () => {
+  const config = makeConfig("mini", 4, {
+    model: {
+      width: 16,
+      heads: 2,
+      headWidth: 8,
+      feedForward: 32,
+      puzzleWidth: 16,
+      maxSegments: 2,
+      positions: "learned",
+    },
+    adaptation: { batchSize: 2, augmentations: 2 },
+  });
+  const prior: Prior = { config, network: initialise(config.model, createRandom(0)) };
+  const options = { budget: { steps: 2 }, views: 2, seed: 0 };
+  const { guesses } = await adapt(task, prior, options);
+  assert.deepEqual(guesses.map(({ length }) => length), [2, 2]);
+  const long = { ...task, test: [{ input: [[1, 2, 3, 4, 5]] }] };
+  await assert.rejects(adapt(long, prior, options), {
+    message: "Cannot adapt to task swap: it needs a canvas of side 6, these weights work on one of side 4 only",
+  });
+}, ["cpu"]);
+
 eachBackend("guess() looks at every test input in turn, at each at least once, and stops when it is late", async () => {
   const { config } = tiny();
   const canvas = { side: 30, marking: "outside" } as const;
