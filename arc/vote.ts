@@ -25,6 +25,11 @@ export interface Candidate {
   doubt: number;
 }
 
+/** The official order: by votes, then by mean halting probability. */
+export function moreVotes(a: Candidate, b: Candidate): number {
+  return b.votes - a.votes || b.halt - a.halt;
+}
+
 /** So many of the most voted answers are doubted; those behind them are accidents of single looks, and there may be thousands. */
 const DOUBTED = 60;
 
@@ -45,7 +50,7 @@ export function vote(guesses: Iterable<Guess>, doubts?: (grid: Grid) => number):
   }
   const ranked = [...candidates.values()]
     .map((candidate) => ({ ...candidate, halt: candidate.halt / candidate.votes }))
-    .sort((a, b) => b.votes - a.votes || b.halt - a.halt);
+    .sort(moreVotes);
   if (!doubts) return ranked;
   const weight = ({ grid, votes, doubt }: Candidate) => grid.length ? votes * Math.exp(-doubt) : 0;
   const doubted = ranked.slice(0, DOUBTED)

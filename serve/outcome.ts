@@ -8,6 +8,7 @@ import { writeWhole } from "../arc/read.ts";
 import { type Answered, equalGrids, type Score, score } from "../arc/score.ts";
 import { benchmarkFile, buildSubmission } from "../arc/submission.ts";
 import type { Grid, Task } from "../arc/task.ts";
+import { type Candidate, moreVotes } from "../arc/vote.ts";
 import { renderReport } from "./report.ts";
 import type { Configuration, TaskResult } from "./run.ts";
 
@@ -18,6 +19,8 @@ const PASS = [1, 2, 10, 100];
 export interface Outcome {
   /** The scores at pass@1, @2, @10 and @100 of the tasks that have answers; none if no task has. */
   scores: Score[];
+  /** What votes alone would have scored at pass@1 and @2, where answers were doubted. */
+  byVotes?: Score[];
   /** Tasks whose answers are not known. */
   unscored: number;
   /** Seconds of solving, all tasks together. */
@@ -37,17 +40,23 @@ export function marks(attempts: readonly Grid[], truth: Grid | undefined): boole
  * @param tasks with whatever answers they have, in the order of the results
  */
 export function judge(tasks: readonly Task[], results: readonly TaskResult[], dollarsPerHour?: number): Outcome {
-  const answered = tasks.map((task, i): Answered => ({
-    task,
-    answers: results[i].answers.map(({ candidates }) =>
-      candidates.map(({ grid }) => grid).filter((grid) => grid.length)
-    ),
-  }));
-  const scorable = answered.filter(({ task }) => task.test.every(({ output }) => output));
+  const answered = (ranked: (candidates: Candidate[]) => Candidate[]) =>
+    tasks.map((task, i): Answered => ({
+      task,
+      answers: results[i].answers.map(({ candidates }) =>
+        ranked(candidates).map(({ grid }) => grid).filter((grid) => grid.length)
+      ),
+    })).filter(({ task }) => task.test.every(({ output }) => output));
+  const scorable = answered((candidates) => candidates);
+  const doubted = results.some(({ answers }) =>
+    answers.some(({ candidates }) => candidates.some(({ doubt }) => doubt))
+  );
+  const byVotes = doubted ? answered((candidates) => candidates.toSorted(moreVotes)) : [];
   const seconds = results.reduce((sum, { seconds }) => sum + seconds.total, 0);
   return {
     scores: scorable.length ? PASS.map((k) => score(scorable, k)) : [],
-    unscored: answered.length - scorable.length,
+    ...(byVotes.length ? { byVotes: [1, 2].map((k) => score(byVotes, k)) } : {}),
+    unscored: tasks.length - scorable.length,
     seconds,
     ...(dollarsPerHour === undefined ? {} : { dollars: seconds / 3600 * dollarsPerHour }),
   };
@@ -68,8 +77,12 @@ export function scoreTable(scores: readonly Score[]): string {
 }
 
 /** Scores and cost, for people. */
-export function outcomeText({ scores, unscored, seconds, dollars }: Outcome, tasks: number): string {
+export function outcomeText({ scores, byVotes, unscored, seconds, dollars }: Outcome, tasks: number): string {
   const lines = scores.length ? [scoreTable(scores)] : [];
+  if (byVotes) {
+    const own = byVotes.map(({ k, tasks }) => `pass@${k} ${tasks.solved} of ${tasks.total}`);
+    lines.push(`tasks with all outputs by votes alone: ${own.join(", ")}`);
+  }
   if (unscored) lines.push(`${unscored} of ${tasks} tasks come without answers and are not scored`);
   lines.push(`${(seconds / 3600).toFixed(2)} hours of solving, ${(seconds / Math.max(1, tasks)).toFixed(1)} s a task`);
   if (dollars !== undefined) {

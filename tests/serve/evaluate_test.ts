@@ -164,6 +164,26 @@ Deno.test("readResults() joins folders in the order of the tasks and refuses wha
     );
   }));
 
+Deno.test("judge() tells what votes alone would have scored, where answers were doubted", async () => {
+  const solution = await new FakeSolver().solve(withoutAnswers(mirrorTask));
+  // The wrong answer has more votes and is doubted.
+  const ranked = solution.answers.map((answer) => ({
+    ...answer,
+    candidates: answer.candidates.map((candidate, i) => ({ ...candidate, votes: i + 1, doubt: 3 * i })),
+  }));
+  const result = {
+    ...solution,
+    answers: ranked,
+    started: "2026-01-01T00:00:00.000Z",
+    ended: "2026-01-01T00:00:01.000Z",
+  };
+  const outcome = judge([mirrorTask], [result]);
+  deepEqual(outcome.byVotes!.map(({ k, tasks }) => [k, tasks.solved]), [[1, 0], [2, 1]]);
+  equal(outcome.scores[0].tasks.solved, 1);
+  match(outcomeText(outcome, 1), /^tasks with all outputs by votes alone: pass@1 0 of 1, pass@2 1 of 1$/m);
+  equal(judge([mirrorTask], [{ ...result, ...solution }]).byVotes, undefined, "no doubts");
+});
+
 Deno.test("judge() scores by rank, leaves out tasks without answers and tells the cost", () =>
   inFolder(async (folder) => {
     await openRun(folder, configuration);
