@@ -30,6 +30,7 @@ FILE is what the official trainer saved (step_N; a zip file or PyTorch's older f
   --tokens N            tokens of the grid, a square: 81 for Sudoku, 900 for mazes. Default: 900, the canvas of ARC
   --help                this text
 
+For scores as the official evaluation ranks answers, evaluate these weights with --ranking votes.
 Nothing that a checkpoint asks for is executed, and nothing is written when it cannot be read in full.
 `;
 
