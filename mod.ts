@@ -5,7 +5,7 @@
  * import { createApp, loadWeights, Solver, startBackend } from "@hrm/deno";
  *
  * const backend = await startBackend();
- * const solver = new Solver(await loadWeights("weights/default.safetensors"), "default", backend.name);
+ * const solver = new Solver(await loadWeights("weights/default.safetensors"), "default", backend.name, backend.threads);
  * const app = createApp(solver);
  * Deno.serve((request) => app.fetch(request));
  * ```

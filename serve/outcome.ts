@@ -19,7 +19,7 @@ const PASS = [1, 2, 10, 100];
 export interface Outcome {
   /** The scores at pass@1, @2, @10 and @100 of the tasks that have answers; none if no task has. */
   scores: Score[];
-  /** What votes alone would have scored at pass@1 and @2, where answers were doubted. */
+  /** What votes alone would have scored at pass@1 and @2, where answers were doubted; full ties go by doubt. */
   byVotes?: Score[];
   /** Tasks whose answers are not known. */
   unscored: number;

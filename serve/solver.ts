@@ -112,7 +112,7 @@ export class Solver implements TaskSolver {
    * @param weights loaded on the current backend
    * @param name what replies call the weights
    * @param backend what replies call the backend
-   * @param cores adaptations at a time; on the processor all its cores if not given, elsewhere none besides
+   * @param cores adaptations at a time, as the backend's `threads`; on the processor all its cores if not given, elsewhere none besides
    */
   constructor(
     weights: Weights,
@@ -195,7 +195,7 @@ export class Solver implements TaskSolver {
   }
 }
 
-/** The candidates for every test input, best first. */
+/** The candidates for every test input, best first; `guesses` are each test input's own. */
 export function rank(
   task: UnansweredTask,
   guesses: readonly Guess[][],

@@ -204,11 +204,11 @@ export function makeConfig(preset: Preset, side: number, overrides: ConfigOverri
 }
 
 /** The values of `asked` that `config` has otherwise, a phrase each: `training.ema is 0.99, not 0.9`. */
-export function differences(asked: object, config: object, path = ""): string[] {
+export function conflicts(asked: object, config: object, path = ""): string[] {
   const isRecord = (value: unknown) => typeof value === "object" && value !== null;
   return Object.entries(asked).flatMap(([key, value]) => {
     const own = (config as Record<string, unknown>)[key];
-    if (isRecord(value) && isRecord(own)) return differences(value, own as object, `${path}${key}.`);
+    if (isRecord(value) && isRecord(own)) return conflicts(value, own as object, `${path}${key}.`);
     return value === own ? [] : [`${path}${key} is ${JSON.stringify(own)}, not ${JSON.stringify(value)}`];
   });
 }

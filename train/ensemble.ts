@@ -8,6 +8,7 @@ import { Worker } from "node:worker_threads";
 import type { UnansweredTask } from "../arc/task.ts";
 import { createRandom } from "../arc/random.ts";
 import { vote } from "../arc/vote.ts";
+import { dependsOnTokens } from "../model/config.ts";
 import {
   adapt,
   type Adaptation,
@@ -99,15 +100,14 @@ export class Ensemble {
         const member = { ...options, budget: own, seed, start, signal: stop, onStep: seat ? undefined : onStep };
         const going = this.#cores === 0 ? adapt(task, this.#prior, member) : this.#send(seat, task, member);
         return going.catch((error) => {
-          failure.abort();
+          failure.abort(error);
           throw error;
         });
       });
       // All are waited for, so that no thread still works on this task when the next one comes.
-      const settled = await Promise.allSettled(round);
-      const failed = settled.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
-      if (failed) throw failed.reason;
-      found.push(...settled.map((one) => (one as PromiseFulfilledResult<Adaptation>).value));
+      await Promise.allSettled(round);
+      failure.signal.throwIfAborted();
+      found.push(...await Promise.all(round));
       if (members !== Infinity) {
         left--;
         continue;
@@ -130,7 +130,9 @@ export class Ensemble {
     const { seed, signal, budget: { seconds } } = options;
     const { network, table, config: { training } } = this.#prior;
     const oneRow = training.identity === "task" && training.marking === "outside";
-    if (!network || !table || table.rows < 2 || !oneRow || signal?.aborted) return [];
+    if (!network || !table || table.rows < 2 || !oneRow || dependsOnTokens(network.config) || signal?.aborted) {
+      return [];
+    }
     const alike = await resemblances(task, network, table, {
       count: STARTS,
       random: createRandom(seed).fork("resemblances"),
@@ -142,8 +144,9 @@ export class Ensemble {
 
   /** Ends the worker threads. */
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    const workers = this.#workers;
     this.#workers = [];
+    await Promise.all(workers.map((worker) => worker.terminate()));
   }
 
   #seat(seat: number): Worker {
@@ -151,15 +154,18 @@ export class Ensemble {
     const worker = new Worker(new URL("./member.ts", import.meta.url), {
       workerData: { member: packPrior(this.#prior) },
     });
-    // One that broke, at work or idle, is replaced at the next task.
-    worker.on("error", () => delete this.#workers[seat]);
+    // One that broke or ended, at work or idle, is replaced at the next task.
+    const forget = () => {
+      if (this.#workers[seat] === worker) delete this.#workers[seat];
+    };
+    worker.on("error", forget).on("exit", forget);
     return this.#workers[seat] = worker;
   }
 
-  #send(seat: number, task: UnansweredTask, { onStep, signal, ...options }: AdaptOptions): Promise<Adaptation> {
+  async #send(seat: number, task: UnansweredTask, { onStep, signal, ...options }: AdaptOptions): Promise<Adaptation> {
     const worker = this.#seat(seat);
     const post = (message: Message) => worker.postMessage(message);
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       const abort = () => post({ kind: "abort" });
       const settle = () => {
         worker.off("message", hear);

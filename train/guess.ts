@@ -1,6 +1,6 @@
 /**
  * Many looks at one task: each test input is shown in several augmentations, and every answer is turned back into a guess. Knows no files,
- * no votes and no clock.
+ * no votes; what is late is for others to say.
  *
  * @module
  */

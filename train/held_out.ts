@@ -16,12 +16,12 @@ export const VIEWS = 32;
 
 /**
  * Those of `tasks` that are not among `trained`, whose test pairs are trained on: no task there has the same demonstrations, in whatever look,
- * or the same test pair, for sets hold each other's tasks with edited demonstrations, too.
+ * or a test pair among its pairs, for sets hold each other's tasks with edited demonstrations, too.
  */
 export function heldOut(tasks: readonly Task[], trained: readonly Task[]): Task[] {
-  const marks = (task: Task) => [identify(task).key, ...task.test.map((pair) => JSON.stringify(pair))];
-  const known = new Set(trained.flatMap(marks));
-  return tasks.filter((task) => !marks(task).some((mark) => known.has(mark)));
+  const marks = (task: Task, pairs: Task["test"]) => [identify(task).key, ...pairs.map((pair) => JSON.stringify(pair))];
+  const known = new Set(trained.flatMap((task) => marks(task, [...task.train, ...task.test])));
+  return tasks.filter((task) => !marks(task, task.test).some((mark) => known.has(mark)));
 }
 
 /**

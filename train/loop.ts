@@ -138,7 +138,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
       if (!Number.isFinite(report.losses.total)) {
         throw new DivergedError(
           `Training diverged at step ${state.steps}: the loss is ${report.losses.total}; ${remains()}. ` +
-            `Start a new run${kept ? " from them (--start)" : ""} with a lower learningRate.`,
+            `Start a new run${kept ? " from them" : ""} with a lower learningRate.`,
         );
       }
       yield {

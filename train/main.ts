@@ -24,7 +24,7 @@ import {
   stopSignal,
   UsageError,
 } from "./command_line.ts";
-import { type Config, type ConfigOverrides, differences, makeConfig } from "./config.ts";
+import { type Config, type ConfigOverrides, conflicts, makeConfig } from "./config.ts";
 import { answerHeldOut, heldOut, scoreLines, VIEWS } from "./held_out.ts";
 import { train, type TrainReport } from "./loop.ts";
 import { countParts, partSize } from "./micro_batches.ts";
@@ -76,7 +76,9 @@ with 130, too; the weights are saved by then.
 async function readOverrides(file: string | undefined): Promise<ConfigOverrides> {
   if (!file) return {};
   try {
-    return JSON.parse(await Deno.readTextFile(file));
+    const overrides = JSON.parse(await Deno.readTextFile(file));
+    if (typeof overrides === "object" && overrides !== null) return overrides;
+    throw new Error("it holds no JSON object");
   } catch (error) {
     throw new Error(`Cannot read --config ${file}: ${(error as Error).message}`);
   }
@@ -92,7 +94,7 @@ async function readResumed(out: string, { values }: Arguments, overrides: Config
   // A preset is told by its network; the canvas is the tasks' matter.
   const preset = values.preset && { ...presets[values.preset as Preset]({ side: 1 }), tokens: config.model.tokens };
   const seed = values.seed === undefined ? {} : { seed: Number(values.seed) };
-  const differing = differences({ ...seed, ...overrides, model: { ...preset, ...overrides.model } }, config);
+  const differing = conflicts({ ...seed, ...overrides, model: { ...preset, ...overrides.model } }, config);
   if (!differing.length) return config;
   throw new UsageError(`Cannot resume ${out} with other values: ${differing.join("; ")}`);
 }

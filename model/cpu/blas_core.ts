@@ -27,7 +27,7 @@ export function chooseCore(path: string): void {
   Deno.env.delete(WISH);
 }
 
-/** The name of the core that OpenBLAS has chosen; undefined for another library. */
+/** The name of the core that OpenBLAS has chosen; undefined for another library. The library stays loaded unless the core is the fallback. */
 export function coreOf(path: string): string | undefined {
   const library = Deno.dlopen(path, {
     openblas_get_corename: { parameters: [], result: "pointer", optional: true },

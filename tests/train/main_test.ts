@@ -115,5 +115,6 @@ eachBackend(
       assert.equal((await loadWeights(`${folder}/W.safetensors`)).steps, 1);
     });
   },
-  ["cpu"],
+  // A process cannot send itself a signal there that is heard.
+  Deno.build.os === "windows" ? [] : ["cpu"],
 );

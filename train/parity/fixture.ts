@@ -22,14 +22,20 @@ export interface Fixture {
 }
 
 type Tensors = Map<string, TensorData>;
+/** The puzzle table's official name. */
 export const TABLE = "inner.puzzle_emb.weights";
 
 /** What a comparison works with. */
 export interface Context {
+  /** The configuration file. */
   fixture: Fixture;
+  /** The starting weights, by their official names. */
   weights: Tensors;
+  /** What the official code was given and gave. */
   tensors: Tensors;
+  /** Where comparisons are written down. */
   ledger: Ledger;
+  /** The same configuration, ours. */
   config: Config;
 }
 
@@ -71,10 +77,12 @@ export function batchOf(tensors: Tensors, prefix: string, k?: number): Batch {
   };
 }
 
+/** A tensor's numbers. */
 export async function values(tensor: tf.Tensor): Promise<Float32Array> {
   return await tensor.data() as Float32Array;
 }
 
+/** One of the two numbers of each pair, of [B, 2] the B at `index`. */
 export async function column(pairs: tf.Tensor, index: number): Promise<Float32Array> {
   return (await values(pairs)).filter((_, i) => i % 2 === index);
 }
@@ -104,6 +112,7 @@ export function officialMetrics(metrics: StepReport["metrics"]): Record<string, 
   return { count, accuracy, exact_accuracy: exactAccuracy, q_halt_accuracy: qHaltAccuracy, steps: segments };
 }
 
+/** Compares metrics by their official names, those that the fixture has. */
 export function compareMetrics(
   ledger: Ledger,
   name: string,
