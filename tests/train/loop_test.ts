@@ -66,7 +66,7 @@ eachBackend("train() that diverges says what to do, and whether there are weight
     const wild = { ...config, training: { ...config.training, learningRate: 1e38 } };
     await assert.rejects(
       finish({ config: wild, saveEvery: 0 }),
-      /last saved are intact\. Start a new run from them \(--start\) with a lower learningRate\.$/,
+      /last saved are intact\. Start a new run from them with a lower learningRate\.$/,
     );
   });
 }, ["cpu"]);

@@ -385,11 +385,11 @@ for (const name of ["hrm", "loop"]) {
   }, ["cpu"]);
 
   eachBackend(`trainStep() of ${name} learns one batch by heart`, async () => {
-    const config = withTraining(relativeNamed(name).config, { learningRate: 1e-2, ema: 0 });
+    const config = withTraining(relativeNamed(name).config, { learningRate: 5e-3, ema: 0 });
     const state = trainingState(config);
     assert.equal(state.average, undefined);
     const losses = [];
-    const steps = 150;
+    const steps = 300;
     for (let t = 1; t <= steps; t++) {
       const report = await trainStep(state, randomBatch(config, 1), config, steps, createRandom(1));
       losses.push(report.losses.answer);
