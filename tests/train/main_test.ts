@@ -88,7 +88,8 @@ eachBackend(
   "deno task train stopped while test pairs are scored exits with 130 and tells that the weights are saved",
   async () => {
     await inFolder(async (folder, args) => {
-      const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`task ${i}`, swap]));
+      // So many that they are not all scored before the signal is heard.
+      const many = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`task ${i}`, swap]));
       await Deno.writeTextFile(`${folder}/many.json`, JSON.stringify(many));
       const told = [
         "--data",
@@ -105,7 +106,7 @@ eachBackend(
         console.log = (line: string) => {
           log(line);
           // Not SIGINT, which ends the tests, too.
-          if (line.includes("held-out test pairs of 41 tasks")) Deno.kill(Deno.pid, "SIGTERM");
+          if (line.includes("held-out test pairs of 601 tasks")) Deno.kill(Deno.pid, "SIGTERM");
         };
         return main(args);
       };
