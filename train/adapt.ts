@@ -174,7 +174,7 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
       if (snapshots.due(spent()) || stopped) {
         if (stopped && guesses[0].length) break;
         const [before, from] = [spent(), performance.now()];
-        const found = await guessNow(state, task, puzzles, canvas, config, { ...options, late });
+        const found = await guessNow(state, task, puzzles, canvas, config, options, late);
         found.forEach((own, test) => guesses[test].push(...own));
         guessing += performance.now() - from;
         snapshots.taken(before, spent());
@@ -240,9 +240,8 @@ async function guessNow(
   puzzles: readonly Puzzle[],
   canvas: Canvas,
   { training }: Config,
-  { views, seed, maxSegments, trace, late }: Pick<AdaptOptions, "views" | "seed" | "maxSegments" | "trace"> & {
-    late: () => boolean;
-  },
+  { views, seed, maxSegments, trace }: AdaptOptions,
+  late: () => boolean,
 ): Promise<ExplainedGuess[][]> {
   const random = createRandom(seed).fork(`views ${state.steps}`);
   const learned: View[] = puzzles.map(({ row, augmentation }) => ({ row, augmentation }));

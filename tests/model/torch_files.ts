@@ -171,6 +171,20 @@ export function joined(chunks: Iterable<Uint8Array>): Uint8Array<ArrayBuffer> {
   return Uint8Array.from([...chunks].flatMap((chunk) => [...chunk]));
 }
 
+/** The bytes of a zip container with one f32 tensor `w` [2, 3]; other contents of its entries, further entries. */
+export function zip(
+  contents: Record<string, Uint8Array> = {},
+  more: TestEntry[] = [],
+  zip64 = false,
+): Uint8Array<ArrayBuffer> {
+  const entries = {
+    "x/data.pkl": dictionary({ w: tensorOps({ key: "0", elements: 6, shape: [2, 3] }) }),
+    "x/data/0": new Uint8Array(new Float32Array([0, 1, 2, 3, 4, 5]).buffer),
+    ...contents,
+  };
+  return joined(zipFile([...Object.entries(entries).map(([name, bytes]) => entry(name, bytes)), ...more], zip64));
+}
+
 /** Writes chunks to a file, one after the other. */
 export async function writeChunks(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });

@@ -12,6 +12,9 @@ const tiny: ConfigOverrides = {
 };
 const swap = { train: [{ input: [[1, 2]], output: [[2, 1]] }], test: [{ input: [[3, 4]], output: [[4, 3]] }] };
 
+/** What names the configuration in the folder of {@link inFolder}. */
+const tinyPreset = (folder: string) => ["--preset", "mini", "--config", `${folder}/tiny.json`];
+
 /** Runs `work` with a folder that holds `swap.json` and `tiny.json`, and the arguments that train on them. */
 function inFolder(work: (folder: string, args: string[]) => Promise<void>): Promise<void> {
   return inTemporaryFolder(async (folder) => {
@@ -24,11 +27,11 @@ function inFolder(work: (folder: string, args: string[]) => Promise<void>): Prom
 eachBackend("deno task train --resume goes on with the stored configuration, which may be told again", async () => {
   await inFolder(async (folder, args) => {
     const out = `${folder}/W.safetensors`;
-    const told = ["--preset", "mini", "--config", `${folder}/tiny.json`, "--seed", "3"];
+    const told = [...tinyPreset(folder), "--seed", "3"];
     assert.equal((await run(main, ...args, ...told, "--steps", "1")).code, 0);
     const first = await loadWeights(out);
     assert.deepEqual([first.side, first.config.training.marking, first.config.seed], [3, "eos", 3]);
-    for (const [again, steps] of [[[], 2], [["--preset", "mini", "--config", `${folder}/tiny.json`], 3], [told, 4]]) {
+    for (const [again, steps] of [[[], 2], [tinyPreset(folder), 3], [told, 4]]) {
       const { code, printed } = await run(main, ...args, ...again as string[], "--steps", String(steps), "--resume");
       assert.equal(code, 0, printed);
       assert.match(printed, /training \(resumed\) .* canvas 3x3, batch 2, seed 3/);
@@ -41,8 +44,7 @@ eachBackend("deno task train --resume goes on with the stored configuration, whi
 eachBackend("deno task train --resume refuses other values than the stored ones, naming them", async () => {
   await inFolder(async (folder, args) => {
     await Deno.writeTextFile(`${folder}/other.json`, JSON.stringify({ ...tiny, training: { ema: 0.5 }, seed: 4 }));
-    const told = ["--preset", "mini", "--config", `${folder}/tiny.json`];
-    assert.equal((await run(main, ...args, ...told, "--steps", "1")).code, 0);
+    assert.equal((await run(main, ...args, ...tinyPreset(folder), "--steps", "1")).code, 0);
     const refusals: [string[], RegExp][] = [
       [["--seed", "1"], /with other values: seed is 0, not 1$/m],
       [["--preset", "mini"], /model\.width is 8, not 128; .*model\.maxSegments is 2, not 8$/m],
@@ -61,16 +63,10 @@ eachBackend("deno task train --resume refuses other values than the stored ones,
 
 eachBackend("deno task train does not score test pairs that it was trained on, and says so", async () => {
   await inFolder(async (folder, args) => {
-    const [grow, told] = [`${folder}/grow.json`, [
-      "--preset",
-      "mini",
-      "--config",
-      `${folder}/tiny.json`,
-      "--steps",
-      "1",
-    ]];
+    const grow = `${folder}/grow.json`;
     await Deno.writeTextFile(grow, JSON.stringify({ train: [{ input: [[5]], output: [[5, 5]] }], test: swap.test }));
-    const trained = (...more: string[]) => run(main, ...args, ...told, "--data", grow, ...more);
+    const trained = (...more: string[]) =>
+      run(main, ...args, ...tinyPreset(folder), "--steps", "1", "--data", grow, ...more);
     assert.match((await trained()).printed, /step 1, held-out test pairs of 2 tasks, .*pass@1: \d of 2 test outputs/s);
     await Deno.mkdir(`${folder}/set`);
     await Deno.writeTextFile(
@@ -91,16 +87,7 @@ eachBackend(
       // So many that they are not all scored before the signal is heard.
       const many = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`task ${i}`, swap]));
       await Deno.writeTextFile(`${folder}/many.json`, JSON.stringify(many));
-      const told = [
-        "--data",
-        `${folder}/many.json`,
-        "--preset",
-        "mini",
-        "--config",
-        `${folder}/tiny.json`,
-        "--steps",
-        "1",
-      ];
+      const told = [...tinyPreset(folder), "--steps", "1", "--data", `${folder}/many.json`];
       const stopped = (args: string[]) => {
         const { log } = console;
         console.log = (line: string) => {

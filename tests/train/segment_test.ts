@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { createRandom } from "../../arc/random.ts";
+import type { ModelInput } from "../../model/hrm.ts";
 import { disposeNetwork, type Network } from "../../model/parameters.ts";
 import type { Targets } from "../../train/loss.ts";
-import { segmentGradients, type SegmentResult } from "../../train/segment.ts";
+import { modelInput, segmentGradients, type SegmentResult, targetsOf } from "../../train/segment.ts";
 import { eachBackend } from "../backends.ts";
 import * as oracle from "../oracle.ts";
 import {
@@ -19,8 +20,7 @@ import {
   type TinyRelative,
   weightsOf,
 } from "../relatives.ts";
-
-const B = 3;
+import { B, randomBatch, randomTable, samplesOf } from "./batches.ts";
 
 /** Rounding of up to a dozen blocks with gradient, in units of the numbers' size; a mistake of 1 % shows at 1e-2. */
 const ROUNDING = { tolerance: 3e-5 };
@@ -266,3 +266,33 @@ for (const tiny of relatives) {
     disposeNetwork(network);
   });
 }
+
+for (const name of ["hrm", "loop"]) {
+  eachBackend(`modelInput() of ${name} shows each row its tokens, its puzzle and how it is told`, async () => {
+    const { config } = relativeNamed(name);
+    const [batch, table] = [randomBatch(config, 1), randomTable(config)];
+    const input = modelInput(batch, table, config.model);
+    const expected = inputOf(samplesOf(batch, table, config), config.model);
+    assert.deepEqual(Object.keys(input), Object.keys(expected));
+    for (const [key, tensor] of Object.entries(input) as [keyof ModelInput, tf.Tensor][]) {
+      assert.deepEqual([tensor.shape, tensor.dtype], [expected[key]!.shape, expected[key]!.dtype], key);
+      await assertTensor(tensor, await expected[key]!.data(), key, { tolerance: 0 });
+    }
+  });
+}
+
+eachBackend("targetsOf() makes each row's weights sum to 1 and checks no light token", async () => {
+  const batch = {
+    ...randomBatch(relativeNamed("hrm").config, 1),
+    labels: Int32Array.of(1, 2, 3, -100, 5, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1),
+    weights: Float32Array.of(1, 1, 0.1, 0, 0.5, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1),
+  };
+  const { labels, weights, checked } = targetsOf(batch);
+  await assertTensor(labels, batch.labels, "labels", { tolerance: 0 });
+  await assertTensor(
+    weights,
+    [1, 1, 0.1, 0, 0.5].map((w) => w / 2.6).concat(Array(5).fill(0), Array(5).fill(0.2)),
+    "w",
+  );
+  await assertTensor(checked, [1, 2, -1, -1, 5, -1, -1, -1, -1, -1, 1, 1, 1, 1, 1], "checked", { tolerance: 0 });
+});

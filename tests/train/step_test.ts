@@ -3,11 +3,9 @@ import * as tf from "@tensorflow/tfjs";
 import type { Sampler } from "../../arc/dataset.ts";
 import type { Batch } from "../../arc/examples.ts";
 import { createRandom } from "../../arc/random.ts";
-import type { ModelInput } from "../../model/hrm.ts";
 import type { Config } from "../../train/config.ts";
-import { PuzzleTable } from "../../train/puzzle_table.ts";
 import { rateFactor } from "../../train/schedule.ts";
-import { modelInput, type SegmentResult, targetsOf } from "../../train/segment.ts";
+import type { SegmentResult } from "../../train/segment.ts";
 import {
   createTrainingState,
   disposeTrainingState,
@@ -22,58 +20,13 @@ import * as oracle from "../oracle.ts";
 import {
   assertNumbers,
   assertTensor,
-  inputOf,
   randomNetwork,
-  randomVector,
   relativeNamed,
   relatives,
   rowsOf,
   weightsOf,
 } from "../relatives.ts";
-
-const B = 3;
-
-/** Rows of the tests' puzzle tables. */
-const TABLE = 7;
-
-/** A batch whose rows all differ; some labels are ignored, some light. */
-function randomBatch({ model }: Config, seed: number): Batch {
-  const random = createRandom(seed);
-  const S = model.tokens;
-  const integers = (size: number, n: number) => Int32Array.from({ length: size }, () => random.integer(n));
-  return {
-    size: B,
-    tokens: S,
-    inputs: integers(B * S, model.vocabulary),
-    labels: integers(B * S, model.vocabulary).map((label) => random.next() < 0.2 ? -100 : label),
-    weights: Float32Array.from({ length: B * S }, () => random.next() < 0.2 ? 0.1 : 1),
-    rows: Int32Array.from(random.permutation(TABLE - 1).slice(0, B), (row) => row + 1),
-    dihedral: integers(B, 8),
-    colours: Int32Array.from(Array.from({ length: B }, () => random.permutation(10)).flat()),
-    roles: Uint8Array.from(integers(B * 10, 2)),
-  };
-}
-
-/** A batch's rows as the oracle's samples. Token 0 is always itself, colour c is token c + 1. */
-function samplesOf(batch: Batch, table: PuzzleTable, { model }: Config): oracle.Sample[] {
-  const row = <T extends ArrayLike<number>>(values: T, b: number) => rowsOf(values, values.length / batch.size)[b];
-  return Array.from({ length: batch.size }, (_, b): oracle.Sample => {
-    const sample = { tokens: row(batch.inputs, b), row: [...table.row(batch.rows[b])] };
-    if (model.conditioning === "prefix") return sample;
-    return {
-      ...sample,
-      shown: [0, ...row(batch.colours, b).map((colour) => colour + 1)],
-      roles: [1, ...row(batch.roles, b)],
-      dihedral: batch.dihedral[b],
-    };
-  });
-}
-
-function randomTable({ model, training }: Config): PuzzleTable {
-  const table = new PuzzleTable(TABLE, model.puzzleWidth, training.puzzleRule);
-  table.values.set(randomVector(table.values.length, createRandom(6)));
-  return table;
-}
+import { B, randomBatch, randomTable, samplesOf } from "./batches.ts";
 
 function trainingState(config: Config, seed = 1): TrainingState {
   return createTrainingState(randomNetwork(config.model, seed), randomTable(config), config);
@@ -96,36 +49,6 @@ Deno.test("mergeBatch() takes the fresh rows where halted and keeps the held one
   }
   assert.deepEqual(held, randomBatch(config, 1), "the held batch is left alone");
   assert.deepEqual(fresh, randomBatch(config, 2), "the fresh batch is left alone");
-});
-
-for (const name of ["hrm", "loop"]) {
-  eachBackend(`modelInput() of ${name} shows each row its tokens, its puzzle and how it is told`, async () => {
-    const { config } = relativeNamed(name);
-    const [batch, table] = [randomBatch(config, 1), randomTable(config)];
-    const input = modelInput(batch, table, config.model);
-    const expected = inputOf(samplesOf(batch, table, config), config.model);
-    assert.deepEqual(Object.keys(input), Object.keys(expected));
-    for (const [key, tensor] of Object.entries(input) as [keyof ModelInput, tf.Tensor][]) {
-      assert.deepEqual([tensor.shape, tensor.dtype], [expected[key]!.shape, expected[key]!.dtype], key);
-      await assertTensor(tensor, await expected[key]!.data(), key, { tolerance: 0 });
-    }
-  });
-}
-
-eachBackend("targetsOf() makes each row's weights sum to 1 and checks no light token", async () => {
-  const batch = {
-    ...randomBatch(relativeNamed("hrm").config, 1),
-    labels: Int32Array.of(1, 2, 3, -100, 5, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1),
-    weights: Float32Array.of(1, 1, 0.1, 0, 0.5, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1),
-  };
-  const { labels, weights, checked } = targetsOf(batch);
-  await assertTensor(labels, batch.labels, "labels", { tolerance: 0 });
-  await assertTensor(
-    weights,
-    [1, 1, 0.1, 0, 0.5].map((w) => w / 2.6).concat(Array(5).fill(0), Array(5).fill(0.2)),
-    "w",
-  );
-  await assertTensor(checked, [1, 2, -1, -1, 5, -1, -1, -1, -1, -1, 1, 1, 1, 1, 1], "checked", { tolerance: 0 });
 });
 
 Deno.test("metricsOf() sums over the rows that halted and have labels", () => {
