@@ -4,7 +4,7 @@
  * @module
  */
 import { dihedral } from "./augment.ts";
-import { box, cellsWhere, shapesOf } from "./rules/drawing.ts";
+import { box, cellsWhere, shapesOf } from "./shapes.ts";
 import type { Grid } from "./task.ts";
 
 /** What a feature says of a pair; undefined where it says nothing, as its input, or the two sizes, give no reason to. */

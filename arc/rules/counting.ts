@@ -4,21 +4,8 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import {
-  between,
-  blank,
-  box,
-  type Cell,
-  change,
-  figure,
-  make,
-  paint,
-  pick,
-  scatter,
-  type Shape,
-  someColours,
-  speckle,
-} from "./drawing.ts";
+import { between, blank, change, figure, make, paint, pick, scatter, someColours, speckle } from "./drawing.ts";
+import { box, type Cell, type Shape } from "../shapes.ts";
 import { colourful, type Family, figures, size, until } from "./family.ts";
 import type { Grid } from "../task.ts";
 

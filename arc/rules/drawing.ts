@@ -1,21 +1,11 @@
 /**
- * What rules are drawn with: blank and speckled grids, shapes that do not touch, connected parts. Knows no tasks and no networks.
+ * What rules are drawn with: blank and speckled grids, figures, shapes that do not touch. Knows no tasks and no networks.
  *
  * @module
  */
 import type { Random } from "../random.ts";
+import { box, type Cell, type Shape, steps } from "../shapes.ts";
 import type { Grid } from "../task.ts";
-
-/** Row and column. */
-export type Cell = [number, number];
-
-/** Cells of one colour that hang together. */
-export interface Shape {
-  /** Its colour. */
-  colour: number;
-  /** Its cells, at least one. */
-  cells: Cell[];
-}
 
 /** An integer from `low` to `high`, both included. */
 export function between(random: Random, low: number, high: number): number {
@@ -68,58 +58,6 @@ export function paint(grid: Grid, cells: readonly Cell[], colour: number): Grid 
 /** Rows top … bottom and columns left … right, all included. */
 export function crop(grid: Grid, [top, left, bottom, right]: readonly [number, number, number, number]): Grid {
   return grid.slice(top, bottom + 1).map((row) => row.slice(left, right + 1));
-}
-
-/** The smallest box around cells: top, left, bottom, right. */
-export function box(cells: readonly Cell[]): [number, number, number, number] {
-  const rows = cells.map(([r]) => r), columns = cells.map(([, c]) => c);
-  return [Math.min(...rows), Math.min(...columns), Math.max(...rows), Math.max(...columns)];
-}
-
-/** Whether the grid has such a cell. */
-export function inside(grid: Grid, r: number, c: number): boolean {
-  return grid[r]?.[c] !== undefined;
-}
-
-/** The cells of a shape that touch the box around it. */
-export function outline(cells: readonly Cell[]): Cell[] {
-  const [top, left, bottom, right] = box(cells);
-  return cells.filter(([r, c]) => r === top || r === bottom || c === left || c === right);
-}
-
-/** All cells for which `holds`. */
-export function cellsWhere(grid: Grid, holds: (colour: number, r: number, c: number) => boolean): Cell[] {
-  return grid.flatMap((row, r) => row.flatMap((colour, c) => holds(colour, r, c) ? [[r, c] as Cell] : []));
-}
-
-/** The four neighbours, or the eight. */
-export function steps(diagonal: boolean): Cell[] {
-  const straight: Cell[] = [[-1, 0], [0, 1], [1, 0], [0, -1]];
-  return diagonal ? [...straight, [-1, -1], [-1, 1], [1, 1], [1, -1]] : straight;
-}
-
-/** The parts of one colour that hang together; colours for which `counts` does not hold are ground. */
-export function shapesOf(grid: Grid, counts = (colour: number) => colour !== 0, diagonal = false): Shape[] {
-  const seen = blank(grid.length, grid[0].length);
-  const around = steps(diagonal);
-  const shapes: Shape[] = [];
-  grid.forEach((row, r) =>
-    row.forEach((colour, c) => {
-      if (seen[r][c] || !counts(colour)) return;
-      const cells: Cell[] = [[r, c]];
-      seen[r][c] = 1;
-      for (let i = 0; i < cells.length; i++) {
-        for (const [dr, dc] of around) {
-          const [y, x] = [cells[i][0] + dr, cells[i][1] + dc];
-          if (grid[y]?.[x] !== colour || seen[y][x]) continue;
-          seen[y][x] = 1;
-          cells.push([y, x]);
-        }
-      }
-      shapes.push({ colour, cells });
-    })
-  );
-  return shapes;
 }
 
 /** The cells of a filled rectangle. */

@@ -4,7 +4,8 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import { between, figure, pick, rectangle, type Shape, speckle } from "./drawing.ts";
+import { between, figure, pick, rectangle, speckle } from "./drawing.ts";
+import type { Shape } from "../shapes.ts";
 import type { Random } from "../random.ts";
 import type { Grid, Pair } from "../task.ts";
 

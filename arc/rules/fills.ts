@@ -3,21 +3,8 @@
  *
  * @module
  */
-import {
-  between,
-  blank,
-  box,
-  type Cell,
-  outline,
-  paint,
-  pick,
-  rectangle,
-  scatter,
-  shapesOf,
-  someColours,
-  speckle,
-  steps,
-} from "./drawing.ts";
+import { between, blank, paint, pick, rectangle, scatter, someColours, speckle } from "./drawing.ts";
+import { box, type Cell, outline, shapesOf, steps } from "../shapes.ts";
 import { type Family, figures, rectangles, rule, size, until } from "./family.ts";
 import type { Grid } from "../task.ts";
 

@@ -4,22 +4,8 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import {
-  between,
-  blank,
-  type Cell,
-  cellsWhere,
-  change,
-  inside,
-  make,
-  paint,
-  pick,
-  rectangle,
-  shapesOf,
-  someColours,
-  speckle,
-  steps,
-} from "./drawing.ts";
+import { between, blank, change, make, paint, pick, rectangle, someColours, speckle } from "./drawing.ts";
+import { type Cell, cellsWhere, inside, shapesOf, steps } from "../shapes.ts";
 import { colourful, type Family, rule, type Size, size, turned } from "./family.ts";
 import type { Random } from "../random.ts";
 import type { Grid } from "../task.ts";

@@ -4,21 +4,8 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import {
-  between,
-  blank,
-  box,
-  type Cell,
-  figure,
-  make,
-  paint,
-  pick,
-  rectangle,
-  scatter,
-  type Shape,
-  someColours,
-  steps,
-} from "./drawing.ts";
+import { between, blank, figure, make, paint, pick, rectangle, scatter, someColours } from "./drawing.ts";
+import { box, type Cell, type Shape, steps } from "../shapes.ts";
 import { type Family, figures, size, until } from "./family.ts";
 
 /** The families by name. */

@@ -7,21 +7,17 @@ import { dihedral } from "../augment.ts";
 import {
   between,
   blank,
-  box,
-  cellsWhere,
   crop,
   figure,
   make,
-  outline,
   paint,
   pick,
   rectangle,
   scatter,
-  type Shape,
-  shapesOf,
   someColours,
   speckle,
 } from "./drawing.ts";
+import { box, cellsWhere, outline, type Shape, shapesOf } from "../shapes.ts";
 import { type Family, figures, rectangles, rule, size, until } from "./family.ts";
 
 const bySize = (shapes: readonly Shape[], largest: boolean) =>

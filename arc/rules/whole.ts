@@ -4,20 +4,8 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import {
-  between,
-  blank,
-  type Cell,
-  cellsWhere,
-  change,
-  crop,
-  make,
-  paint,
-  pick,
-  rectangle,
-  someColours,
-  speckle,
-} from "./drawing.ts";
+import { between, blank, change, crop, make, paint, pick, rectangle, someColours, speckle } from "./drawing.ts";
+import { type Cell, cellsWhere } from "../shapes.ts";
 import { colourful, type Family, rule, size, turned, until } from "./family.ts";
 import type { Grid } from "../task.ts";
 
