@@ -5,7 +5,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type Backend, startBackend } from "../model/backend.ts";
-import { compareTexts } from "../model/webgpu/dispatch.ts";
+import { checkTexts } from "../model/webgpu/dispatch.ts";
+import { refuseComponentWrites } from "./wgsl.ts";
 
 const adapter = await navigator.gpu?.requestAdapter();
 const required = Deno.env.get("HRM_REQUIRE_GPU") === "1";
@@ -21,7 +22,7 @@ async function select(name: TestedBackend): Promise<Backend> {
   if (!known) {
     // One thread: a module that ends while a second one holds the BLAS, and a software GPU driver is unloaded, can crash inside glibc.
     const backend = await startBackend(name, 1);
-    if (name === "webgpu") compareTexts();
+    if (name === "webgpu") checkTexts(refuseComponentWrites);
     started.set(name, known = { backend, registered: tf.getBackend() });
   }
   await tf.setBackend(known.registered);

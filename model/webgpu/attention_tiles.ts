@@ -159,52 +159,66 @@ export const columnsOf = (h: number, { across }: Tiles) => `(4u * (tx + ${across
 
 const fourOfRows = (g: number, { down }: Tiles) => `ty + ${down * g}u`;
 
-/** Writes pair number `number` of a vector into lines, one for each of its numbers. */
-const spread = (lines: string, number: string, position: string, pair: string) =>
+/**
+ * Writes pair number `number` of four neighbouring positions' vectors into lines, one for each of its numbers, whole fours each: writing one
+ * number into a four of workgroup memory may write the other three, too (WGSL), and these would be other threads'.
+ */
+const spread = (lines: string, number: string, four: string, pairs: string[]) =>
   range(8).map((k) =>
-    `${lines}[${PAIR_TURNS}u * (${number}) + ${Math.floor(k / TURN)}u][${
-      k % TURN
-    }][${position} / 4u][${position} % 4u] = ${pair}.${k < 4 ? "low" : "high"}.${XYZW[k % 4]};`
+    `${lines}[${PAIR_TURNS}u * (${number}) + ${Math.floor(k / TURN)}u][${k % TURN}][${four}] = vec4(${
+      pairs.map((pair) => `${pair}.${k < 4 ? "low" : "high"}.${XYZW[k % 4]}`).join(", ")
+    });`
   ).join("\n    ");
+
+/** Sets `name`0, `name`1, … to the `Pair`s that are `value` at position t, for some positions counted from `first`. */
+const pairsAt = (name: string, first: string, positions: string[], value: string) =>
+  positions.map((position, i) =>
+    `{
+      let t = min(${first} + ${position}, T - 1u);
+      ${name}${i} = ${value};
+    }`
+  ).join("\n    ");
+
+const declare = (name: string, count: number) => range(count).map((i) => `var ${name}${i}: Pair;`).join(" ");
+
+const FOUR = range(4);
 
 /** Fills tiles of rows from position `first` on: each with the `Pair` that is its value at position t, pair number `pair`. */
 export function load(values: Record<string, string>, tiles: Tiles): string {
   const { M, threads } = tiles;
   const all = rowPairs(tiles);
   const statements = Object.entries(values).map(([name, value], i) =>
-    `let value${i} = ${value};
-    ${spread(name, "pair", "position", `value${i}`)}`
+    `${declare(`value${i}_`, 4)}
+    ${pairsAt(`value${i}_`, "first", FOUR.map((c) => `4u * four + ${c}u`), value)}
+    ${spread(name, "pair", "four", FOUR.map((c) => `value${i}_${c}`))}`
   );
-  return `for (var e = thread; e < ${M * all}u; e += ${threads}u) {
-    let position = e / ${all}u;
+  return `for (var e = thread; e < ${M / 4 * all}u; e += ${threads}u) {
+    let four = e / ${all}u;
     let pair = e % ${all}u;
-    let t = min(first + position, T - 1u);
     ${statements.join("\n    ")}
   }`;
 }
 
-/** Reads `count` pairs into registers before a barrier and puts them into the strip after it: nobody waits for a single read. */
+/** Reads `count` pieces into registers before a barrier and puts them into the strip after it: nobody waits for a single read. */
 function strip(
   count: number,
   { threads }: Tiles,
-  place: (own: string) => { position: string; pair: string; put: (next: string) => string },
+  place: (own: string) => { positions: string[]; pair: string; put: (pairs: string[]) => string },
   value: string,
   more = "",
 ): string {
   const reads = range(Math.ceil(count / threads));
   const own = (i: number) => `(thread + ${i * threads}u)`;
+  const partly = (i: number, body: string) =>
+    (i + 1) * threads > count ? `if (${own(i)} < ${count}u) { ${body} }` : body;
   const gather = reads.map((i) => {
-    const { position, pair } = place(own(i));
-    return `var next${i}: Pair;
-    {
-      let t = min(start + ${position}, T - 1u);
-      let pair = ${pair};
-      next${i} = ${value};
-    }`;
+    const { positions, pair } = place(own(i));
+    return `${declare(`next${i}_`, positions.length)}
+    ${partly(i, `{ let pair = ${pair};\n    ${pairsAt(`next${i}_`, "start", positions, value)} }`)}`;
   });
   const put = reads.map((i) => {
-    const text = place(own(i)).put(`next${i}`);
-    return (i + 1) * threads > count ? `if (${own(i)} < ${count}u) { ${text} }` : text;
+    const { positions, put } = place(own(i));
+    return partly(i, put(positions.map((_, c) => `next${i}_${c}`)));
   });
   return `${gather.join("\n    ")}
     workgroupBarrier();
@@ -218,10 +232,10 @@ export function innerProducts(name: string, rows: string, value: string, tiles: 
   const { R, J, N, across } = tiles;
   const all = (statement: (i: number, h: number) => string) =>
     each(R, (i) => range(J / 4).map((h) => statement(i, h)).join("\n  "));
-  const fill = strip(STRIP_PAIRS * N, tiles, (own) => ({
-    position: `${own} / ${STRIP_PAIRS}u`,
+  const fill = strip(STRIP_PAIRS * N / 4, tiles, (own) => ({
+    positions: FOUR.map((c) => `4u * (${own} / ${STRIP_PAIRS}u) + ${c}u`),
     pair: `${STRIP_PAIRS}u * number + ${own} % ${STRIP_PAIRS}u`,
-    put: (next) => spread("strip", `${own} % ${STRIP_PAIRS}u`, `(${own} / ${STRIP_PAIRS}u)`, next),
+    put: (pairs) => spread("strip", `${own} % ${STRIP_PAIRS}u`, `(${own} / ${STRIP_PAIRS}u)`, pairs),
   }), value);
   return `${all((i, h) => `var ${name}${i}_${h} = vec4<f32>();`)}
   for (var number = 0u; number < ${rowPairs(tiles) / STRIP_PAIRS}u; number++) {
@@ -282,9 +296,9 @@ export function addWeighted(
         const column = `(${own} / ${pairs}u)`;
         const line = `strip[${column} / ${TURN}u][${column} % ${TURN}u]`;
         return {
-          position: `${4 * across * h}u + ${LINES}u * number + ${column}`,
+          positions: [`${4 * across * h}u + ${LINES}u * number + ${column}`],
           pair: `${own} % ${pairs}u`,
-          put: (next) =>
+          put: ([next]) =>
             `${line}[${own} % ${pairs}u] = ${next}.low; ${line}[${
               across * held
             }u + ${own} % ${pairs}u] = ${next}.high;`,

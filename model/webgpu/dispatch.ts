@@ -57,11 +57,11 @@ const MOST_GROUPS = 65535;
 
 const compiled = new WeakMap<GPUDevice, Map<string, Compiled | null>>();
 
-let comparing = false;
+let check: ((text: string) => void) | undefined;
 
-/** From now on every dispatch makes its text, and throws where its key has stood for another one; for tests. */
-export function compareTexts(): void {
-  comparing = true;
+/** From now on every dispatch makes its text, and throws where its key has stood for another one or `own` finds fault with it; for tests. */
+export function checkTexts(own: (text: string) => void): void {
+  check = own;
 }
 
 /**
@@ -183,8 +183,10 @@ export function dispatch(
   let ready = known.get(whole);
   if (ready === undefined) known.set(whole, ready = compile(backend, key, shader(), inputs, outputs, uniformVectors));
   if (ready === null) return;
-  if (comparing && ready.text !== textOf(backend, shader(), inputs, outputs, uniformVectors)) {
-    throw new Error(`The key of a shader stands for two texts: ${whole}`);
+  if (check) {
+    const text = textOf(backend, shader(), inputs, outputs, uniformVectors);
+    if (ready.text !== text) throw new Error(`The key of a shader stands for two texts: ${whole}`);
+    check(text);
   }
 
   const buffers = tensors.map(([, { dataId }]) => own.tensorMap.get(dataId).resource);

@@ -118,8 +118,11 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   const across = side === "left" ? tile.rows : tile.columns;
   const start = side === "left" ? "rowStart" : "columnStart";
   const threads = threadsOf(tile);
-  const fours = across * tile.depth / 4;
-  const perThread = Math.ceil(fours / threads);
+  // A thread reads fours across the tile as they are; of fours along the depth it reads four lines at a time and turns them round, for writing
+  // one number into a four of the tile memory may write the other three, too (WGSL).
+  const lines = operand.alongDepth ? 4 : 1;
+  const pieces = across * tile.depth / (4 * lines);
+  const perThread = Math.ceil(pieces / threads);
   const stripes = side === "right" && epilogue.halves;
   const wide = inFours(operand.alongDepth ? k : length);
   const unit = wide ? 4 : 1;
@@ -128,8 +131,10 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   const guarded = k % tile.depth !== 0;
 
   const each = (body: (i: number) => string) => Array.from({ length: perThread }, (_, i) => body(i)).join("\n");
+  const eachLine = (body: (line: number) => string) =>
+    Array.from({ length: lines }, (_, line) => body(line)).join("\n");
   const partly = (i: number, body: string) =>
-    (i + 1) * threads > fours ? `if (${side}Own_${i} < ${fours}u) { ${body} }` : body;
+    (i + 1) * threads > pieces ? `if (${side}Own_${i} < ${pieces}u) { ${body} }` : body;
   /** Rows beyond the matrix repeat its last one: what comes of them is not stored. */
   const outer = (line: string) => {
     if (!stripes) return `min(${start} + ${line}, ${length - 1}u)`;
@@ -137,63 +142,70 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
     const [first, second] = [line, `${line} - ${middle}u`].map((line) => `min(columnStart + ${line}, ${end}u)`);
     return `select(${first}, ${length / 2}u + ${second}, ${line} >= ${middle}u)`;
   };
+  // Where not all threads have a piece, the two operands' are read by different ones.
+  const first = side === "right" && pieces < threads ? `(thread + ${threads / 2}u) % ${threads}u` : "thread";
 
   const setUp = each((i) => {
-    const own = `let ${side}Own_${i} = thread + ${i * threads}u;`;
+    const own = `let ${side}Own_${i} = ${first} + ${i * threads}u;`;
     if (operand.alongDepth) {
       const quads = tile.depth / 4;
       return `${own}
     let ${side}Line_${i} = ${side}Own_${i} / ${quads}u;
     let ${side}Depth_${i} = (${side}Own_${i} % ${quads}u) * 4u;
-    var ${side}At_${i} = (${begin} + ${
-        outer(`${side}Line_${i}`)
-      } * ${k}u + depthStart + ${side}Depth_${i}) / ${unit}u;`;
+    ${
+        eachLine((line) =>
+          `var ${side}At_${i}_${line} = (${begin} + ${
+            outer(`(${side}Line_${i} * 4u + ${line}u)`)
+          } * ${k}u + depthStart + ${side}Depth_${i}) / ${unit}u;`
+        )
+      }`;
     }
     const quads = across / 4;
     return `${own}
     let ${side}Line_${i} = ${side}Own_${i} % ${quads}u;
     let ${side}Depth_${i} = ${side}Own_${i} / ${quads}u;
     let ${side}Outer_${i} = ${start} + ${side}Line_${i} * 4u;
-    var ${side}At_${i} = (${begin} + (depthStart + ${side}Depth_${i}) * ${length}u${
+    var ${side}At_${i}_0 = (${begin} + (depthStart + ${side}Depth_${i}) * ${length}u${
       wide ? ` + min(${side}Outer_${i}, ${length - 4}u)` : ""
     }) / ${unit}u;`;
   });
 
-  const declare = each((i) => `var ${side}Next_${i} = vec4<f32>();`);
+  const next = (i: number, line: number) => `${side}Next_${i}_${line}`;
+  const declare = each((i) => eachLine((line) => `var ${next(i, line)} = vec4<f32>();`));
 
-  const read = (i: number) => {
-    const at = `${side}At_${i}`;
+  const read = (i: number, line: number) => {
+    const [at, into] = [`${side}At_${i}_${line}`, next(i, line)];
     const depth = `depth + ${side}Depth_${i}`;
     if (wide) {
-      const plain = `${side}Next_${i} = ${operand.tensor}[${at}];`;
-      return guarded ? `if (${depth} < ${k}u) { ${plain} } else { ${side}Next_${i} = vec4<f32>(); }` : plain;
+      const plain = `${into} = ${operand.tensor}[${at}];`;
+      return guarded ? `if (${depth} < ${k}u) { ${plain} } else { ${into} = vec4<f32>(); }` : plain;
     }
     const elements = COMPONENTS.map((c, j) => {
       if (operand.alongDepth) {
-        const plain = `${side}Next_${i}.${c} = ${operand.tensor}[${at} + ${j}u];`;
-        return guarded ? `if (${depth} + ${j}u < ${k}u) { ${plain} } else { ${side}Next_${i}.${c} = 0.0; }` : plain;
+        const plain = `${into}.${c} = ${operand.tensor}[${at} + ${j}u];`;
+        return guarded ? `if (${depth} + ${j}u < ${k}u) { ${plain} } else { ${into}.${c} = 0.0; }` : plain;
       }
-      return `${side}Next_${i}.${c} = ${operand.tensor}[${at} + min(${side}Outer_${i} + ${j}u, ${length - 1}u)];`;
+      return `${into}.${c} = ${operand.tensor}[${at} + min(${side}Outer_${i} + ${j}u, ${length - 1}u)];`;
     }).join("\n");
     if (operand.alongDepth || !guarded) return elements;
-    return `if (${depth} < ${k}u) { ${elements} } else { ${side}Next_${i} = vec4<f32>(); }`;
+    return `if (${depth} < ${k}u) { ${elements} } else { ${into} = vec4<f32>(); }`;
   };
-  const load = each((i) => partly(i, read(i)));
+  const load = each((i) => partly(i, eachLine((line) => read(i, line))));
   const step = operand.alongDepth ? tile.depth / unit : tile.depth * length / unit;
-  const advance = each((i) => `${side}At_${i} += ${step}u;`);
+  const advance = each((i) => eachLine((line) => `${side}At_${i}_${line} += ${step}u;`));
 
   const memory = `${side}Strip`;
-  const shared = (i: number) => half ? `vec4<f16>(${side}Next_${i})` : `${side}Next_${i}`;
+  const shared = (four: string) => half ? `vec4<f16>(${four})` : four;
   const share = each((i) =>
     partly(
       i,
       operand.alongDepth
-        ? `{ let four = ${shared(i)}; ${
-          COMPONENTS.map((c, j) =>
-            `${memory}[${side}Depth_${i} + ${j}u][${side}Line_${i} / 4u][${side}Line_${i} % 4u] = four.${c};`
-          ).join("\n")
-        } }`
-        : `${memory}[${side}Depth_${i}][${side}Line_${i}] = ${shared(i)};`,
+        ? COMPONENTS.map((c, j) =>
+          `${memory}[${side}Depth_${i} + ${j}u][${side}Line_${i}] = ${
+            shared(`vec4<f32>(${COMPONENTS.map((_, line) => `${next(i, line)}.${c}`).join(", ")})`)
+          };`
+        ).join("\n")
+        : `${memory}[${side}Depth_${i}][${side}Line_${i}] = ${shared(next(i, 0))};`,
     )
   );
   return { setUp, declare, load, advance, share };

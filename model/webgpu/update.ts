@@ -7,6 +7,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import type { AdamAttributes, UpdateAttributes } from "../kernels/adam.ts";
 import { dispatch, output, type Shader, storageBuffers } from "./dispatch.ts";
+import { elementKernels } from "./elements.ts";
 import { type Kernel, sizeOf } from "./kernel.ts";
 
 const THREADS = 256;
@@ -56,12 +57,29 @@ function adam(rule: AdamAttributes["rule"]): string {
 }`;
 }
 
-function update(
+/**
+ * Parameters after a gradient, with their moments and averages, as many a dispatch as can be bound.
+ *
+ * @param most tensors that a dispatch may bind, eight at least
+ */
+export function update(
   backend: WebGPUBackend,
   states: Tensors[],
   scale: tf.TensorInfo,
-  { rule, learningRate, beta1, beta2, step, weightDecays, averageDecay }: UpdateAttributes,
+  attributes: UpdateAttributes,
+  most = storageBuffers(backend),
 ): tf.TensorInfo[] {
+  const { rule, learningRate, beta1, beta2, step, weightDecays, averageDecay } = attributes;
+  if (states[0].average && most < 10) {
+    // Not even one parameter can be bound with its average, which is brought along by itself then.
+    return states.flatMap(({ average, ...state }, i) => {
+      const moved = update(backend, [state], scale, { ...attributes, weightDecays: [weightDecays[i]] }, most);
+      return [
+        ...moved,
+        ...elementKernels.MovingAverage(backend, { average, parameter: moved[0] }, { decay: averageDecay }),
+      ];
+    });
+  }
   const results = states.map(({ parameter: { shape }, average }): Tensors => ({
     p: output(backend, shape),
     m: output(backend, shape),
@@ -73,7 +91,7 @@ function update(
     ...[1 / (1 - beta2 ** step), learningRate / (1 - beta1 ** step), averageDecay, 1 - averageDecay],
   ];
   const bound = Object.keys({ ...states[0], ...results[0] }).length;
-  const each = Math.max(1, Math.floor((storageBuffers(backend) - 1) / bound));
+  const each = Math.floor((most - 1) / bound);
   for (const chunk of chunks(states.map((_, i) => i), each)) {
     const bodies = () =>
       chunk.map((i, place) => ({

@@ -3,11 +3,13 @@ import * as tf from "@tensorflow/tfjs";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import assert from "node:assert/strict";
 import { createRandom } from "../../arc/random.ts";
+import type { UpdateAttributes } from "../../model/kernels/adam.ts";
 import { attention } from "../../model/kernels/attention.ts";
 import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
 import { attend, attendGradient } from "../../model/webgpu/attention.ts";
 import { SHADERS, type Tiling } from "../../model/webgpu/attention_tiles.ts";
 import { dispatch, elementwise, output } from "../../model/webgpu/dispatch.ts";
+import { update } from "../../model/webgpu/update.ts";
 import { eachBackend } from "../backends.ts";
 import { outputOf } from "../script.ts";
 
@@ -157,6 +159,28 @@ onDevice("AdamUpdates agree with their composition, more of them than one dispat
     const rule = { rule: "atan2", learningRate: 0.1, beta1: 0.9, beta2: 0.95, step: 3 };
     await compare("AdamUpdates", inputs, { ...rule, weightDecays, averageDecay: 0.7 });
   }
+});
+
+onDevice("AdamUpdates agree with their composition where eight tensors are all that a dispatch binds", async () => {
+  const shape = [5, 7];
+  const names = ["parameter", "first", "gradient", "average"];
+  const own = (i: number): Record<string, Filling> => ({
+    ...Object.fromEntries(names.map((name) => [name + i, normal(...shape)])),
+    [`second${i}`]: { positive: shape },
+  });
+  const inputs = filled({ scale: normal(), ...own(0), ...own(1) });
+  const attributes: UpdateAttributes = {
+    ...{ rule: "adamw", learningRate: 0.1, beta1: 0.9, beta2: 0.95, step: 3, averageDecay: 0.7 },
+    weightDecays: [0.5, 2],
+  };
+  const states = [0, 1].map((i) =>
+    Object.fromEntries(["parameter", "first", "second", "gradient", "average"].map((name) => [name, inputs[name + i]]))
+  );
+  const moved = () =>
+    update(tf.backend() as WebGPUBackend, states, inputs.scale, attributes, 8)
+      .map((info) => tf.engine().makeTensorFromTensorInfo(info));
+  await close(moved, compose("AdamUpdates", inputs, { ...attributes }), 2e-5, "eight tensors");
+  tf.dispose(inputs);
 });
 
 onDevice("ClipScale agrees with its composition, over more gradients than one dispatch binds", async () => {
