@@ -23,8 +23,8 @@ interface Reading {
   names: number[];
   /** How many names are given; the next one. */
   named: number;
-  /** The pairs not yet read, each in one piece. */
-  rest: Grid[];
+  /** The pairs not yet read, each in one piece, and that as a text. */
+  rest: { pair: Grid; own: string }[];
 }
 
 /**
@@ -45,7 +45,10 @@ export function identify(task: Task): Identification {
     dihedral,
     names: [0, -1, -1, -1, -1, -1, -1, -1, -1, -1],
     named: 1,
-    rest: task.train.map((pair) => joined(pair, dihedral)),
+    rest: task.train.map((demonstration) => {
+      const pair = joined(demonstration, dihedral);
+      return { pair, own: String(pair) };
+    }),
   }));
   const hash = createHash("sha256");
   for (let pair = 0; pair < task.train.length; pair++) {
@@ -75,14 +78,13 @@ function readNext(readings: readonly Reading[]): { text: string; next: Reading[]
   for (const { dihedral, names, named, rest } of readings) {
     // Where equal pairs are left it does not matter which is read.
     const tried = new Set<string>();
-    rest.forEach((pair, p) => {
-      const own = String(pair);
+    rest.forEach(({ pair, own }, p) => {
       if (tried.has(own)) return;
       tried.add(own);
-      const after: Reading = { dihedral, names: names.slice(), named, rest: rest.toSpliced(p, 1) };
+      const after: Reading = { dihedral, names: names.slice(), named, rest };
       const text = read(pair, after);
       if (first === undefined || text < first) [first, next] = [text, []];
-      if (text === first && next.length < MOST_READINGS) next.push(after);
+      if (text === first && next.length < MOST_READINGS) next.push({ ...after, rest: rest.toSpliced(p, 1) });
     });
   }
   return { text: first!, next };

@@ -3,15 +3,16 @@
  *
  * @module
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { secureHeaders } from "hono/secure-headers";
-import { parseTask, TaskError, withoutAnswers } from "../arc/task.ts";
-import { openaiRoutes } from "./openai.ts";
-import { OptionsError, parseOptions } from "./options.ts";
-import type { TaskSolver } from "./solver.ts";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { TaskError } from "../arc/task.ts";
+import { openaiError, openaiRoutes } from "./openai.ts";
+import { OptionsError, parseAskedTask, parseOptions, withDefaults } from "./options.ts";
+import type { SolveOptions, TaskSolver } from "./solver.ts";
 
 /** Most bytes of a request's body. */
 export const MAX_BODY = 1_000_000;
@@ -28,42 +29,45 @@ export interface App {
  * `POST /solve` (an ARC task in, a {@link Solution} out), `GET /health`, and the OpenAI-compatible routes under `/v1`.
  *
  * @param solver asked for every answer
+ * @param defaults how it is asked where a request says nothing else
  */
-export function createApp(solver: TaskSolver): App {
+export function createApp(solver: TaskSolver, defaults: SolveOptions = {}): App {
   const app = new Hono();
+  const refuse = (context: Context, status: ContentfulStatusCode, message: string) =>
+    context.json(context.req.path.startsWith("/v1/") ? openaiError(status, message) : { error: message }, status);
   app.use(secureHeaders());
   app.use(methodNotAllowed({
     app,
     onMethodNotAllowed: (context, methods) => {
       const allow = methods.join(", ");
-      return context.json({ error: `${context.req.path} takes ${allow}` }, 405, { Allow: allow });
+      context.header("Allow", allow);
+      return refuse(context, 405, `${context.req.path} takes ${allow}`);
     },
   }));
   app.use(bodyLimit({
     maxSize: MAX_BODY,
-    onError: (context) => context.json({ error: `The body must be at most ${MAX_BODY} bytes` }, 413),
+    onError: (context) => refuse(context, 413, `The body must be at most ${MAX_BODY} bytes`),
   }));
-  app.notFound((context) => context.json({ error: `There is nothing at ${context.req.path}` }, 404));
+  app.notFound((context) => refuse(context, 404, `There is nothing at ${context.req.path}`));
   app.onError((error, context) => {
-    if (error instanceof HTTPException) return context.json({ error: error.message }, error.status);
-    if (error instanceof TaskError || error instanceof OptionsError) return context.json({ error: error.message }, 400);
+    if (error instanceof HTTPException) return refuse(context, error.status as ContentfulStatusCode, error.message);
+    if (error instanceof TaskError || error instanceof OptionsError) return refuse(context, 400, error.message);
     // A client that went away hears nothing, and nothing went wrong.
     if (context.req.raw.signal.aborted) return context.body(null, 408);
     console.error(error);
-    return context.json({ error: "Cannot solve: an internal error; the server's log tells more" }, 500);
+    return refuse(context, 500, "Cannot solve: an internal error; the server's log tells more");
   });
 
   app.get("/health", (context) => context.json({ status: "ok", weights: solver.name, backend: solver.backend }));
 
   app.post("/solve", async (context) => {
     const { options, ...document } = await readJson(context.req.raw);
-    const task = withoutAnswers(parseTask(document));
-    return context.json(
-      await solver.solve(task, parseOptions(options ?? {}), { signal: context.req.raw.signal }),
-    );
+    const task = parseAskedTask(document);
+    const asked = withDefaults(parseOptions(options ?? {}), defaults);
+    return context.json(await solver.solve(task, asked, { signal: context.req.raw.signal }));
   });
 
-  app.route("/v1", openaiRoutes(solver));
+  app.route("/v1", openaiRoutes(solver, defaults));
   return app;
 }
 

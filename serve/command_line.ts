@@ -5,8 +5,8 @@
  */
 import { basename } from "node:path";
 import { type BackendName, startBackend } from "../model/backend.ts";
-import { loadWeights } from "../train/checkpoint.ts";
-import { type Arguments, choiceOption, UsageError } from "../train/command_line.ts";
+import { loadConfig, loadWeights } from "../train/checkpoint.ts";
+import { type Arguments, choiceOption, numberOption, UsageError } from "../train/command_line.ts";
 import { OptionsError, parseOptions } from "./options.ts";
 import { type SolveOptions, Solver } from "./solver.ts";
 
@@ -35,8 +35,24 @@ export function solveOptions({ values }: Arguments): SolveOptions {
   }
 }
 
+/**
+ * What a task may cost, from `--seconds` and `--steps`.
+ *
+ * @param suffix what these names end with
+ * @throws {UsageError} naming the wrong one
+ */
+export function budgetOptions(given: Arguments, suffix = ""): Pick<SolveOptions, "seconds" | "steps"> {
+  return {
+    seconds: numberOption(given, `seconds${suffix}`, { min: 0.1 }),
+    steps: numberOption(given, `steps${suffix}`, { min: 1, whole: true }),
+  };
+}
+
 /** Where weights are looked for. */
 export const DEFAULT_WEIGHTS = "weights/default.safetensors";
+
+/** D from which on `auto` takes a GPU if there is one. */
+const WIDE = 256;
 
 const BACKENDS: readonly BackendName[] = ["auto", "webgpu", "cpu"];
 
@@ -57,7 +73,11 @@ export async function loadSolver(given: Arguments, report: (line: string) => voi
       `Cannot read weights: there is no ${path}; make it with \`deno task train --out ${path}\` or name a file with --weights`,
     );
   }
-  const backend = await startBackend(name);
-  report(backend.description);
+  // Members of an ensemble train on few rows at a time: for a narrow network a GPU waits for JavaScript, and each core is as fast as it.
+  const narrow = name === "auto" && (await loadConfig(path)).model.width < WIDE;
+  const backend = await startBackend(narrow ? "cpu" : name);
+  report(
+    narrow ? `${backend.description}, for so narrow a network (--backend webgpu asks for a GPU)` : backend.description,
+  );
   return new Solver(await loadWeights(path), basename(path), backend.name, backend.threads);
 }

@@ -19,17 +19,17 @@ import {
   stopSignal,
   UsageError,
 } from "../train/command_line.ts";
-import { DEFAULT_WEIGHTS, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
+import { budgetOptions, DEFAULT_WEIGHTS, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
 import { evaluate, type Failure, readShard, shardOf } from "./evaluate.ts";
 import { judge, outcomeText, writeOutcome } from "./outcome.ts";
-import { hasResult, openRun, readConfiguration, readResults, RunError, tasksDigest } from "./run.ts";
+import { hasResult, openRun, readConfiguration, readResults, RunError, tasksDigest, unanswered } from "./run.ts";
 import { defaults, type SolveOptions } from "./solver.ts";
 
 const HELP = `Solves a task set into a folder, and writes what is handed in: submission.json for Kaggle, a folder for
 arc-agi-benchmarking, results.json with all scores, report.html to look at. Run again, it goes on where it was interrupted.
 
 Usage: deno task evaluate --data PATH --out RUN/ [options]
-       deno task evaluate --merge RUN/ [MORE/ …] [--data PATH] [--dollars-per-hour D]
+       deno task evaluate --merge RUN/ [MORE/ …] [--partial] [--data PATH] [--dollars-per-hour D]
 
 What
   --data PATH            a folder of tasks, or a Kaggle challenges file
@@ -47,13 +47,16 @@ How
                          alone, as HRM does. Default: invariants
   --seed N               all randomness comes from it. Default: 0
   --weights FILE         Default: ${DEFAULT_WEIGHTS}
-  --backend NAME         auto (a GPU if there is one, else the processor), webgpu or cpu. Default: auto
+  --backend NAME         webgpu, cpu, or auto: a GPU if there is one and the network is 256 wide or wider, else the processor, which
+                         is the faster one for the shipped weights on grids up to about 20x20. Default: auto
   --dollars-per-hour D   what an hour of this machine costs, to tell what the answers cost
 
 On several machines
   --shard K/N            solve only the K-th of N parts, into the same RUN/ or another. In a SLURM array or a Kubernetes indexed Job
                          (with JOB_COMPLETIONS set) this is found out
   --merge RUN/ [MORE/ …] join the parts once all are solved: checks that nothing is missing or double, writes everything into RUN/
+  --partial              with --merge: tasks without a result, of a run that was stopped or of a task that fails, count as not solved, and are
+                         answered by one black cell, for a submission must name them all
 
   --help                 this text
 
@@ -71,12 +74,14 @@ async function run(args: string[]): Promise<number> {
     ...["dollars-per-hour", "shard", "merge"],
     ...SOLVE_OPTIONS,
   ];
-  const given = parseArguments(args, names);
+  const given = parseArguments(args, names, ["partial"]);
   const dollarsPerHour = numberOption(given, "dollars-per-hour", { min: 0 });
   if (given.values.merge) {
-    await finish([given.values.merge, ...given.positionals], given.values.data, dollarsPerHour);
+    const folders = [given.values.merge, ...given.positionals];
+    await finish(folders, given.values.data, dollarsPerHour, given.flags.has("partial"));
     return 0;
   }
+  if (given.flags.has("partial")) throw new UsageError("--partial needs --merge RUN/");
   if (given.positionals.length) throw new UsageError(`Unexpected argument: ${given.positionals[0]}`);
   const { data, out } = given.values;
   if (!data || !out) throw new UsageError("--data and --out are needed");
@@ -121,7 +126,9 @@ async function run(args: string[]): Promise<number> {
   }
   if (failures.length) {
     const named = failures.map(({ id, failure }) => `${id}: ${failure}`).join("; ");
-    throw new RunError(`${failures.length} of ${own.length} tasks failed: ${named}; the same command tries them again`);
+    throw new RunError(
+      `${failures.length} of ${own.length} tasks failed: ${named}; the same command tries them again, --merge ${out} --partial does without`,
+    );
   }
   if (shard.count > 1) {
     console.log(
@@ -140,8 +147,7 @@ function shardOrUsage({ values }: Arguments) {
 }
 
 function evaluateOptions(given: Arguments): SolveOptions {
-  const seconds = numberOption(given, "seconds-per-task", { min: 0.1 });
-  const steps = numberOption(given, "steps-per-task", { min: 1, whole: true });
+  const { seconds, steps } = budgetOptions(given, "-per-task");
   const options: SolveOptions = {
     adapt: defaults.adapt,
     augmentations: defaults.augmentations,
@@ -154,10 +160,14 @@ function evaluateOptions(given: Arguments): SolveOptions {
 }
 
 /** Joins a run's results, scores them, writes everything into the first folder. */
-async function finish(folders: string[], data: string | undefined, dollarsPerHour: number | undefined): Promise<void> {
+async function finish(
+  folders: string[],
+  data: string | undefined,
+  dollarsPerHour: number | undefined,
+  partial = false,
+): Promise<void> {
   const [out] = folders;
   const configuration = await readConfiguration(out);
-  const results = await readResults(folders);
   const all = new Map((await readTasks(data ?? configuration.data)).map((task) => [task.id, task]));
   const tasks = configuration.tasks.map((id) => all.get(id)).filter((task) => task !== undefined);
   if (tasksDigest(tasks.map(withoutAnswers)) !== configuration.tasks_sha256) {
@@ -165,9 +175,20 @@ async function finish(folders: string[], data: string | undefined, dollarsPerHou
       `Cannot score the run: ${data ?? configuration.data} is not what it solved; name it with --data`,
     );
   }
+  const missing: string[] = [];
+  const instead = (id: string) => {
+    missing.push(id);
+    return unanswered(all.get(id)!, configuration);
+  };
+  const results = await readResults(folders, partial ? instead : undefined);
   const outcome = judge(tasks, results, dollarsPerHour);
   await writeOutcome(out, tasks, results, outcome, configuration);
   console.log(outcomeText(outcome, tasks.length));
+  if (missing.length) {
+    console.log(
+      `${missing.length} of ${tasks.length} tasks have no result and count as not solved: ${missing.join(", ")}`,
+    );
+  }
   console.log(
     `written: ${["submission.json", "results.json", "report.html"].map((name) => join(out, name)).join(", ")}`,
   );

@@ -8,8 +8,9 @@ import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
-import { type Grid, parseTask, TaskError, type UnansweredTask, withoutAnswers } from "../arc/task.ts";
-import type { Solution, TaskSolver } from "./solver.ts";
+import { type Grid, TaskError, type UnansweredTask } from "../arc/task.ts";
+import { parseAskedTask, parseOptions, withDefaults } from "./options.ts";
+import type { SolveOptions, TaskSolver } from "./solver.ts";
 
 /** Prompts whose solutions are kept for the second attempt. */
 const MAX_KEPT = 1000;
@@ -22,6 +23,8 @@ const requestSchema = z.looseObject({
     .min(1),
   stream: z.literal(false, { error: "must be false: answers come whole" }).nullish(),
   seed: z.int().nullish(),
+  // The same as for POST /solve.
+  options: z.unknown().optional(),
 });
 
 type ChatRequest = z.infer<typeof requestSchema>;
@@ -56,46 +59,77 @@ export function parsePrompt(prompt: string): UnansweredTask {
     );
   }
   const id = createHash("sha256").update(JSON.stringify([train, test])).digest("hex").slice(0, 8);
-  return withoutAnswers(parseTask({ train, test: [{ input: grid(test) }] }, id));
+  return parseAskedTask({ train, test: [{ input: grid(test) }] }, id);
 }
 
-/** `GET /models` and `POST /chat/completions`. The same task asked again gets the other attempt. */
-export function openaiRoutes(solver: TaskSolver): Hono {
+/** A task that was asked, and who waits for it. */
+interface Kept {
+  attempts: Promise<[Grid, Grid]>;
+  /** Attempts handed out. */
+  answered: number;
+  /** Requests that wait. */
+  waiting: number;
+  /** Ends the solving. */
+  controller: AbortController;
+}
+
+/**
+ * `GET /models` and `POST /chat/completions`. The same task asked again gets the other attempt.
+ *
+ * @param defaults how the solver is asked where a request says nothing else
+ */
+export function openaiRoutes(solver: TaskSolver, defaults: SolveOptions): Hono {
   const routes = new Hono();
   const model = { id: solver.name, object: "model", created: 0, owned_by: "local" };
-  const kept = new Map<string, { solution: Promise<Solution>; answered: number }>();
+  const kept = new Map<string, Kept>();
 
-  const solveOnce = (task: UnansweredTask, seed?: number) => {
-    const key = JSON.stringify([task.train, task.test, seed]);
-    let known = kept.get(key);
-    if (!known) {
-      if (kept.size === MAX_KEPT) kept.delete(kept.keys().next().value!);
-      // Two clients may wait for it: one that goes away must not end the other's.
-      known = { solution: solver.solve(task, seed === undefined ? {} : { seed }), answered: 0 };
-      kept.set(key, known);
-      known.solution.catch(() => kept.delete(key));
-    }
-    return known;
+  const solveOnce = (task: UnansweredTask, options: SolveOptions) => {
+    const key = JSON.stringify([task.train, task.test, options]);
+    const known = kept.get(key);
+    if (known) return known;
+    if (kept.size === MAX_KEPT) kept.delete(kept.keys().next().value!);
+    const controller = new AbortController();
+    const attempts = solver.solve(task, options, { signal: controller.signal })
+      .then(({ answers: [{ attempt_1, attempt_2 }] }): [Grid, Grid] => [attempt_1, attempt_2]);
+    const fresh: Kept = { attempts, answered: 0, waiting: 0, controller };
+    kept.set(key, fresh);
+    const forget = () => kept.get(key) === fresh && kept.delete(key);
+    attempts.catch(forget);
+    // Aborted when nobody waits any more: what was found by then is no answer to keep.
+    controller.signal.addEventListener("abort", forget);
+    return fresh;
   };
 
-  routes.onError((error) => {
-    if (error instanceof TaskError || error instanceof HTTPException) {
-      return refuse(error instanceof HTTPException ? error.status : 400, error.message);
+  /** The attempts, as long as somebody waits for them. */
+  const waitFor = async (known: Kept, signal: AbortSignal): Promise<[Grid, Grid]> => {
+    const leave = () => --known.waiting || known.controller.abort();
+    known.waiting++;
+    signal.addEventListener("abort", leave);
+    if (signal.aborted) leave();
+    try {
+      return await known.attempts;
+    } finally {
+      signal.removeEventListener("abort", leave);
     }
-    console.error(error);
-    return refuse(500, "Cannot solve: an internal error; the server's log tells more");
-  });
+  };
 
   routes.get("/models", (context) => context.json({ object: "list", data: [model] }));
 
+  routes.get("/models/:id", (context) => {
+    if (context.req.param("id") === model.id) return context.json(model);
+    throw new HTTPException(404, { message: `There is no model ${context.req.param("id")}, only ${model.id}` });
+  });
+
   routes.post("/chat/completions", async (context) => {
-    const request = parseRequest(await context.req.json().catch(() => undefined));
-    const task = parsePrompt(request.messages.map(({ content }) => readContent(content)).join("\n\n"));
-    const known = solveOnce(task, request.seed ?? undefined);
-    const [{ attempt_1, attempt_2 }] = (await known.solution).answers;
+    const { signal } = context.req.raw;
+    const { messages, seed, options } = parseRequest(await readBody(context.req.raw));
+    const task = parsePrompt(messages.map(({ content }) => readContent(content)).join("\n\n"));
+    const asked = { ...parseOptions(options ?? {}), ...seed === undefined || seed === null ? {} : { seed } };
+    const known = solveOnce(task, withDefaults(asked, defaults));
+    const attempts = await waitFor(known, signal);
+    const attempt = attempts[known.answered % 2];
     // Nobody reads the reply to a client that went away, so it uses up no attempt.
-    const second = known.answered % 2 === 1;
-    if (!context.req.raw.signal.aborted) known.answered++;
+    if (!signal.aborted) known.answered++;
     return context.json({
       id: `chatcmpl-${crypto.randomUUID()}`,
       object: "chat.completion",
@@ -103,7 +137,7 @@ export function openaiRoutes(solver: TaskSolver): Hono {
       model: solver.name,
       choices: [{
         index: 0,
-        message: { role: "assistant", content: JSON.stringify(second ? attempt_2 : attempt_1), refusal: null },
+        message: { role: "assistant", content: JSON.stringify(attempt), refusal: null },
         logprobs: null,
         finish_reason: "stop",
       }],
@@ -111,6 +145,16 @@ export function openaiRoutes(solver: TaskSolver): Hono {
     });
   });
   return routes;
+}
+
+async function readBody(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch (error) {
+    throw new HTTPException(400, {
+      message: `Cannot read the request: the body is not JSON (${(error as Error).message})`,
+    });
+  }
 }
 
 function parseRequest(body: unknown): ChatRequest {
@@ -125,8 +169,8 @@ function readContent(content: ChatRequest["messages"][number]["content"]): strin
   return content.map((part) => "text" in part && typeof part.text === "string" ? part.text : "").join("\n");
 }
 
-function refuse(status: number, message: string): Response {
+/** The body of a refusal in OpenAI's form. */
+export function openaiError(status: number, message: string): object {
   const type = status < 500 ? "invalid_request_error" : "server_error";
-  const body = { error: { message, type, param: null, code: null } };
-  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json" } });
+  return { error: { message, type, param: null, code: null } };
 }

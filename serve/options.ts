@@ -4,7 +4,27 @@
  * @module
  */
 import { z } from "zod";
+import { parseTask, TaskError, type UnansweredTask, withoutAnswers } from "../arc/task.ts";
 import type { SolveOptions } from "./solver.ts";
+
+/** Most demonstrations, and most test inputs, of a task that is asked over HTTP: several times what published tasks have. */
+export const MAX_PAIRS = 50;
+
+/**
+ * Checks a task that is asked over HTTP: one that would take minutes to be read even keeps all others waiting.
+ *
+ * @throws {TaskError} naming what is wrong and where
+ */
+export function parseAskedTask(document: unknown, id?: string): UnansweredTask {
+  const task = withoutAnswers(parseTask(document, id));
+  for (const part of ["train", "test"] as const) {
+    const { length } = task[part];
+    if (length > MAX_PAIRS) {
+      throw new TaskError(`Cannot solve task ${task.id}: ${part} has ${length} pairs, must be <= ${MAX_PAIRS}`);
+    }
+  }
+  return task;
+}
 
 const whole = z.int().min(1);
 
@@ -21,6 +41,12 @@ const schema = z.strictObject({
 /** Options that cannot be used; the message names each wrong or unknown key. */
 export class OptionsError extends Error {
   override name = "OptionsError";
+}
+
+/** What is asked on top of what is set for all; a budget that is asked stands alone. */
+export function withDefaults(asked: SolveOptions, { seconds, steps, ...others }: SolveOptions): SolveOptions {
+  const budget = asked.seconds === undefined && asked.steps === undefined ? { seconds, steps } : {};
+  return { ...others, ...budget, ...asked };
 }
 
 /**

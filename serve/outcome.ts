@@ -5,11 +5,11 @@
  */
 import { join } from "node:path";
 import { writeWhole } from "../arc/read.ts";
-import { type Answered, equalGrids, type Score, score } from "../arc/score.ts";
+import { type Answered, type Score, score } from "../arc/score.ts";
 import { benchmarkFile, buildSubmission } from "../arc/submission.ts";
 import type { Grid, Task } from "../arc/task.ts";
 import { type Candidate, moreVotes } from "../arc/vote.ts";
-import { renderReport } from "./report.ts";
+import { renderReport, solved } from "./report.ts";
 import type { Configuration, TaskResult } from "./run.ts";
 
 /** Attempts a test input that are scored. */
@@ -27,11 +27,6 @@ export interface Outcome {
   seconds: number;
   /** What they cost, in dollars, where the price of an hour is known. */
   dollars?: number;
-}
-
-/** Whether each of a test input's attempts is right; undefined where that is not known. */
-export function marks(attempts: readonly Grid[], truth: Grid | undefined): boolean[] | undefined {
-  return truth && attempts.map((grid) => equalGrids(grid, truth));
 }
 
 /**
@@ -122,7 +117,7 @@ export async function writeOutcome(
   }
   const summaries = tasks.map(({ id, test }, i) => ({
     id,
-    outputs: test.map(({ output }, t) => marks(attempts[i][t], output)?.some(Boolean) ?? null),
+    outputs: test.map(({ output }, t) => output ? solved(results[i].answers[t], output) : null),
     solver: results[i].solver,
     seconds: results[i].seconds,
   }));

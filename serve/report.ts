@@ -10,6 +10,7 @@ import { palette } from "./palette.ts";
 import script from "./report/page.js" with { type: "text" };
 import style from "./report/page.css" with { type: "text" };
 import type { Configuration, TaskResult } from "./run.ts";
+import type { Answer } from "./solver.ts";
 
 /** How near a task came: every test output found; not, but an attempt has nine cells of ten right; else; or the truth is not known. */
 export type Status = "solved" | "nearly" | "failed" | "unscored";
@@ -28,15 +29,19 @@ function agreement(grid: Grid, truth: Grid): number {
   return agreeing.length / (truth.length * truth[0].length);
 }
 
+/** Whether a test input is solved within two attempts; one that was not looked at never is, whatever stands for its answer. */
+export function solved({ attempt_1, attempt_2, candidates }: Answer, truth: Grid): boolean {
+  return candidates.length > 0 && [attempt_1, attempt_2].some((grid) => equalGrids(grid, truth));
+}
+
 /** How near a task came, and the mean over its test inputs of the better attempt's share of right cells. */
 export function judgeTask(task: Task, result: TaskResult): { status: Status; cells: number } {
   if (!task.test.every(({ output }) => output)) return { status: "unscored", cells: 0 };
   const tests = task.test.map(({ output }, t) => {
-    const { attempt_1, attempt_2 } = result.answers[t];
-    const attempts = [attempt_1, attempt_2];
+    const { attempt_1, attempt_2, candidates } = result.answers[t];
     return {
-      right: attempts.some((grid) => equalGrids(grid, output!)),
-      cells: Math.max(...attempts.map((grid) => agreement(grid, output!))),
+      right: solved(result.answers[t], output!),
+      cells: candidates.length ? Math.max(...[attempt_1, attempt_2].map((grid) => agreement(grid, output!))) : 0,
     };
   });
   const cells = tests.reduce((sum, { cells }) => sum + cells, 0) / tests.length;

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { writeWhole } from "../arc/read.ts";
-import type { UnansweredTask } from "../arc/task.ts";
+import type { Task, UnansweredTask } from "../arc/task.ts";
 import type { Solution, SolveOptions } from "./solver.ts";
 
 /** What decides a run's answers, and where its tasks are. */
@@ -123,12 +123,29 @@ async function readFolder(folder: string): Promise<[string, TaskResult][]> {
   }));
 }
 
+/** What stands for a task without a result: no candidates, and one black cell for what must have a grid. */
+export function unanswered({ id, test }: Pick<Task, "id" | "test">, { weights }: Configuration): TaskResult {
+  const never = new Date(0).toISOString();
+  return {
+    id,
+    answers: test.map(() => ({ attempt_1: [[0]], attempt_2: [[0]], candidates: [] })),
+    solver: { weights, backend: "none", known: false, adaptation_steps: 0, augmentations: 0, segments: 0 },
+    seconds: { adapt: 0, infer: 0, total: 0 },
+    started: never,
+    ended: never,
+  };
+}
+
 /**
  * The results of a whole run, in the order of its tasks; shards that had folders of their own are joined.
  *
+ * @param instead what stands for a result that is missing; none may be without
  * @throws {RunError} when the folders' configurations differ, or a task has no result or more than one
  */
-export async function readResults(folders: readonly string[]): Promise<TaskResult[]> {
+export async function readResults(
+  folders: readonly string[],
+  instead?: (id: string) => TaskResult,
+): Promise<TaskResult[]> {
   const configuration = await readConfiguration(folders[0]);
   const found = new Map<string, [string, TaskResult]>();
   const faults: string[] = [];
@@ -143,10 +160,12 @@ export async function readResults(folders: readonly string[]): Promise<TaskResul
     }
   }
   const missing = configuration.tasks.filter((id) => !found.has(id));
-  if (missing.length) {
+  if (missing.length && !instead) {
     const some = missing.slice(0, 10).join(", ") + (missing.length > 10 ? ", …" : "");
-    faults.push(`${missing.length} of ${configuration.tasks.length} tasks are missing: ${some}`);
+    faults.push(
+      `${missing.length} of ${configuration.tasks.length} tasks are missing: ${some} (--partial goes on without them)`,
+    );
   }
   if (faults.length) throw new RunError(`Cannot join the run: ${faults.join("; ")}`);
-  return configuration.tasks.map((id) => found.get(id)![1]);
+  return configuration.tasks.map((id) => found.get(id)?.[1] ?? instead!(id));
 }

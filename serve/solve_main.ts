@@ -8,15 +8,8 @@ import process from "node:process";
 import { readTasks } from "../arc/read.ts";
 import { equalGrids } from "../arc/score.ts";
 import { type Grid, type Task, withoutAnswers } from "../arc/task.ts";
-import {
-  numberOption,
-  onlyPositional,
-  parseArguments,
-  runCommand,
-  stopSignal,
-  UsageError,
-} from "../train/command_line.ts";
-import { loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
+import { onlyPositional, parseArguments, runCommand, stopSignal, UsageError } from "../train/command_line.ts";
+import { budgetOptions, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
 import { defaults, type Solution, type SolveOptions, type Solver } from "./solver.ts";
 import { sideBySide } from "./terminal.ts";
 
@@ -33,7 +26,8 @@ Usage: deno task solve TASK.json [options]
                      alone, as HRM does. Default: invariants
   --seed N           all randomness comes from it. Default: 0
   --weights FILE     Default: weights/default.safetensors
-  --backend NAME     auto (a GPU if there is one, else the processor), webgpu or cpu. Default: auto
+  --backend NAME     webgpu, cpu, or auto: a GPU if there is one and the network is 256 wide or wider, else the processor, which
+                     is the faster one for the shipped weights on grids up to about 20x20. Default: auto
   --json             print what POST /solve replies
   --help             this text
 
@@ -46,11 +40,7 @@ export function main(args: string[]): Promise<number> {
 
 async function run(args: string[]): Promise<void> {
   const given = parseArguments(args, [...SOLVE_OPTIONS, "seconds", "steps", "weights", "backend"], ["json"]);
-  const options: SolveOptions = {
-    ...solveOptions(given),
-    seconds: numberOption(given, "seconds", { min: 0.1 }),
-    steps: numberOption(given, "steps", { min: 1, whole: true }),
-  };
+  const options = { ...solveOptions(given), ...budgetOptions(given) };
   const file = onlyPositional(given, "task file");
   const tasks = await readTasks(file);
   if (tasks.length !== 1) {

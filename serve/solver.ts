@@ -34,7 +34,7 @@ export interface SolveOptions {
 
 /** What a caller may want besides the answers. */
 export interface SolveCall {
-  /** Aborting ends an adaptation with what it has; a task that was not begun is refused. */
+  /** Aborting ends adapting and looking with what there is; a task that was not begun is refused. */
   signal?: AbortSignal;
   /** Hears how an adaptation gets on. */
   onProgress?: (progress: AdaptProgress) => void;
@@ -60,7 +60,7 @@ export interface Solution {
   id: string;
   /** One answer a test input, in order. */
   answers: Answer[];
-  /** How it was come by. */
+  /** How it was come by; `augmentations` are the looks at each test input that were taken at a time, fewer where fewer were learned. */
   solver: {
     weights: string;
     backend: string;
@@ -155,7 +155,7 @@ export class Solver implements TaskSolver {
     const trace = call.explain;
     const recognised = recognise(task, weights.tasks);
     let guesses: ExplainedGuess[][];
-    let [adaptSeconds, steps] = [0, 0];
+    let [adaptSeconds, steps, looks] = [0, 0, 0];
     let curve: AdaptProgress[] = [];
     if (wanted === "always" || (wanted === "auto" && !recognised)) {
       const { steps: most, seconds = most ? undefined : defaults.seconds } = options;
@@ -170,10 +170,12 @@ export class Solver implements TaskSolver {
         signal,
         onStep: onProgress,
       });
-      ({ guesses, steps, curve } = adaptation);
+      ({ guesses, looks, steps, curve } = adaptation);
       adaptSeconds = adaptation.seconds;
     } else {
-      guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments, trace });
+      const late = () => call.signal?.aborted === true;
+      guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments, trace, late });
+      looks = Math.max(...guesses.map((own) => own.length));
     }
     const ranked = rank(task, guesses, options.ranking ?? defaults.ranking);
     const answers = ranked.map((candidates, test) => answer(candidates, call.explain ? guesses[test] : undefined));
@@ -186,7 +188,7 @@ export class Solver implements TaskSolver {
         backend: this.backend,
         known: recognised !== undefined,
         adaptation_steps: steps,
-        augmentations: views,
+        augmentations: looks,
         segments: guesses.flat().reduce((most, { segments }) => Math.max(most, segments), 0),
       },
       seconds: { adapt: adaptSeconds, infer: total - adaptSeconds, total },

@@ -4,11 +4,15 @@
  * @module
  */
 
-/** What a program prints. It imports like the project's own modules, from addresses made with `import.meta.url`. */
-export async function outputOf(program: string): Promise<string> {
+/**
+ * What a program prints. It imports like the project's own modules, from addresses made with `import.meta.url`.
+ *
+ * @param permission all that the program may do
+ */
+export async function outputOf(program: string, permission = "--allow-all"): Promise<string> {
   const config = new URL("../deno.json", import.meta.url).pathname;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "--no-check", `--config=${config}`, "-"],
+    args: ["run", permission, "--no-prompt", "--no-check", `--config=${config}`, "-"],
     stdin: "piped",
     stdout: "piped",
     stderr: "null",

@@ -1,7 +1,11 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { parseTask } from "../../arc/task.ts";
+import { createRandom } from "../../arc/random.ts";
+import { initialise } from "../../model/parameters.ts";
 import { type App, createApp, MAX_BODY } from "../../serve/app.ts";
-import { FakeSolver, mirrorTask, tinySolver } from "./support.ts";
+import { MAX_PAIRS } from "../../serve/options.ts";
+import { Solver } from "../../serve/solver.ts";
+import { FakeSolver, mirrorTask, onPort, tinySolver, tinyWeights } from "./support.ts";
 
 const json = { "content-type": "application/json" };
 
@@ -107,6 +111,42 @@ Deno.test("POST /solve refuses options that are unknown or out of bounds, and na
   await named("fast", /expected object/);
 });
 
+Deno.test("POST /solve refuses a task of more pairs than anyone has, and one that the weights have no room for", async () => {
+  const { train, test } = mirrorTask;
+  const app = createApp(new FakeSolver());
+  const many = <Item>(list: readonly Item[], count: number) => Array.from({ length: count }, (_, i) => list[i % 2]);
+  equal((await post(app, { train: many(train, MAX_PAIRS), test: many(test, MAX_PAIRS) })).status, 200);
+  deepEqual(await refusal(post(app, { train: many(train, MAX_PAIRS + 1), test })), [
+    400,
+    "Cannot solve task task: train has 51 pairs, must be <= 50",
+  ]);
+  match((await refusal(post(app, { train, test: many(test, 51) })))[1], /test has 51 pairs/);
+
+  const weights = await tinyWeights();
+  weights.config.model.positions = "learned";
+  weights.network = initialise(weights.config.model, createRandom(1));
+  const solver = new Solver(weights, "tiny.safetensors", "cpu", 1);
+  const wide = { train, test: [{ input: [[1, 2, 3, 4, 5]] }] };
+  // Without adapting only the test input is shown; learning needs room for the end of an answer, too.
+  for (const [adapt, side] of [["never", 5], ["always", 6]]) {
+    deepEqual(await refusal(post(createApp(solver), { ...wide, options: { adapt, steps: 1 } })), [
+      400,
+      `Cannot solve task task: it needs a canvas of side ${side}, these weights work on one of side 4 only`,
+    ]);
+  }
+});
+
+Deno.test("POST /solve takes what a request does not say from the server's defaults, but for budgets", async () => {
+  const solver = new FakeSolver();
+  const app = createApp(solver, { seconds: 5, ranking: "votes", augmentations: 9 });
+  for (const options of [undefined, { augmentations: 3 }, { steps: 7 }]) await post(app, { ...mirrorTask, options });
+  deepEqual(solver.asked.map(({ options }) => JSON.parse(JSON.stringify(options))), [
+    { ranking: "votes", augmentations: 9, seconds: 5 },
+    { ranking: "votes", augmentations: 3, seconds: 5 },
+    { ranking: "votes", augmentations: 9, steps: 7 },
+  ]);
+});
+
 Deno.test("createApp() replies 413 above the largest body, declared or streamed", async () => {
   const app = createApp(new FakeSolver());
   const large = " ".repeat(MAX_BODY + 1);
@@ -164,12 +204,8 @@ Deno.test("POST /solve works over a socket, and a client that goes away aborts i
     await aborted.promise;
     call.signal!.throwIfAborted();
   });
-  const app = createApp(solver);
-  await using server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
-    (request) => app.fetch(request),
-  );
-  const url = `http://127.0.0.1:${server.addr.port}/solve`;
+  await using server = await onPort(createApp(solver));
+  const url = `${server.url}/solve`;
   const answered = await fetch(url, { method: "POST", headers: json, body: JSON.stringify(mirrorTask) });
   equal((await answered.json()).answers.length, 2);
 
@@ -177,7 +213,8 @@ Deno.test("POST /solve works over a socket, and a client that goes away aborts i
   const going = fetch(url, {
     method: "POST",
     headers: json,
-    body: JSON.stringify({ ...mirrorTask, options: { seed: 13 } }),
+    // As long as a real task is.
+    body: JSON.stringify({ ...mirrorTask, options: { seed: 13 } }) + " ".repeat(10_000),
     signal: client.signal,
   }).catch((error) => error.name);
   await begun.promise;

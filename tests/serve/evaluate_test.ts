@@ -292,7 +292,10 @@ Deno.test("deno task evaluate solves what it can, names the task that failed and
     weights.network = initialise(weights.config.model, createRandom(1));
     await saveWeights(join(root, "W.safetensors"), weights);
     const wide = [Array(9).fill(1)];
-    const set = { small: mirrorTask, wide: { train: [{ input: wide, output: wide }], test: [{ input: wide }] } };
+    const set = {
+      small: mirrorTask,
+      wide: { train: [{ input: wide, output: wide }], test: [{ input: wide, output: [[0]] }] },
+    };
     await Deno.writeTextFile(join(root, "set.json"), JSON.stringify(set));
     const [data, out] = [join(root, "set.json"), join(root, "run")];
     const common = ["--adapt", "never", "--augmentations", "1", "--backend", "cpu"];
@@ -302,6 +305,25 @@ Deno.test("deno task evaluate solves what it can, names the task that failed and
     match(printed, /^1 of 2 solved: small.*\nwide failed: .+\n1 of 2 tasks failed: wide: .+; the same command tries/m);
     deepEqual(filesIn(out), ["configuration.json", "tasks"]);
     deepEqual(filesIn(join(out, "tasks")), ["small.json"]);
+
+    match(
+      (await run(main, "--merge", out)).printed,
+      /1 of 2 tasks are missing: wide \(--partial goes on without them\)/,
+    );
+    const merged = await run(main, "--merge", out, "--partial");
+    equal(merged.code, 0, merged.printed);
+    match(merged.printed, /^1 of 2 tasks have no result and count as not solved: wide$/m);
+    const submission = JSON.parse(await Deno.readTextFile(join(out, "submission.json")));
+    deepEqual(validateSubmission(submission, await readTasks(data)), []);
+    deepEqual(submission.wide, [{ attempt_1: [[0]], attempt_2: [[0]] }]);
+    // Though it is the answer.
+    const { tasks } = JSON.parse(await Deno.readTextFile(join(out, "results.json")));
+    deepEqual(tasks.map(({ id, outputs }: { id: string; outputs: boolean[] }) => [id, outputs.at(-1)]).at(-1), [
+      "wide",
+      false,
+    ]);
+    deepEqual(filesIn(join(out, "tasks")), ["small.json"]);
+    equal((await run(main, ...args, "--partial")).code, 2);
   }));
 
 Deno.test("writeResult() and hasResult() keep ids apart that look like paths", () =>

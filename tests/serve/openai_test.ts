@@ -3,7 +3,7 @@ import OpenAI from "openai";
 import type { Grid } from "../../arc/task.ts";
 import { createApp } from "../../serve/app.ts";
 import { parsePrompt } from "../../serve/openai.ts";
-import { FakeSolver, mirrorTask } from "./support.ts";
+import { FakeSolver, mirrorTask, onPort } from "./support.ts";
 
 /** A prompt with the marks of arc-agi-benchmarking. */
 function prompt(test: Grid, grid: (grid: Grid) => string = JSON.stringify): string {
@@ -17,12 +17,8 @@ function prompt(test: Grid, grid: (grid: Grid) => string = JSON.stringify): stri
 
 /** Runs `work` with an official client of a server that asks `solver`. */
 async function withClient(solver: FakeSolver, work: (client: OpenAI) => Promise<void>): Promise<void> {
-  const app = createApp(solver);
-  await using server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
-    (request) => app.fetch(request),
-  );
-  await work(new OpenAI({ apiKey: "none", baseURL: `http://127.0.0.1:${server.addr.port}/v1`, maxRetries: 0 }));
+  await using server = await onPort(createApp(solver));
+  await work(new OpenAI({ apiKey: "none", baseURL: `${server.url}/v1`, maxRetries: 0 }));
 }
 
 const ask = (client: OpenAI, content: string) =>
@@ -81,6 +77,104 @@ Deno.test("POST /v1/chat/completions refuses in OpenAI's error format what holds
   });
 });
 
+/** A server that asks `solver`, and what posts a prompt to it. */
+async function listening(solver: FakeSolver) {
+  const { url, [Symbol.asyncDispose]: close } = await onPort(createApp(solver, { seconds: 5 }));
+  const post = async (
+    body: unknown,
+    signal?: AbortSignal,
+  ): Promise<{ status: number; content?: string; error?: string }> => {
+    const response = await fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+      signal,
+    });
+    const reply = await response.json();
+    return { status: response.status, content: reply.choices?.[0].message.content, error: reply.error?.message };
+  };
+  return { post, [Symbol.asyncDispose]: close };
+}
+
+/** A solver that keeps everyone waiting until it is told, or aborted. */
+function waitingSolver() {
+  const [begun, going, aborted] = [1, 2, 3].map(() => Promise.withResolvers<void>());
+  const solver = new FakeSolver(async ({ call: { signal } }) => {
+    begun.resolve();
+    signal!.addEventListener("abort", () => aborted.resolve());
+    await Promise.race([going.promise, aborted.promise]);
+  });
+  return { solver, begun: begun.promise, go: () => going.resolve(), aborted: aborted.promise };
+}
+
+const asked = { messages: [{ role: "user", content: prompt([[7, 8]]) }] };
+
+Deno.test("POST /v1/chat/completions ends what nobody waits for any more, and has not handed out an attempt", async () => {
+  const { solver, begun, aborted } = waitingSolver();
+  await using server = await listening(solver);
+  const client = new AbortController();
+  const first = server.post(asked, client.signal).catch((error) => error.name);
+  await begun;
+  client.abort();
+  equal(await first, "AbortError");
+  await aborted;
+  equal((await server.post(asked)).content, "[[8,7]]");
+  equal(solver.asked.length, 2);
+});
+
+Deno.test("POST /v1/chat/completions goes on for who still waits, and counts the attempts of who is there", async () => {
+  const { solver, begun, go } = waitingSolver();
+  await using server = await listening(solver);
+  const client = new AbortController();
+  const first = server.post(asked, client.signal).catch((error) => error.name);
+  await begun;
+  const second = server.post(asked);
+  // The server has to have heard of both, and then that one is gone.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  client.abort();
+  equal(await first, "AbortError");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  go();
+  equal((await second).content, "[[8,7]]");
+  equal((await server.post(asked)).content, "[[7,8]]");
+  equal(solver.asked.length, 1);
+});
+
+Deno.test("POST /v1/chat/completions takes options as POST /solve does, on top of the server's", async () => {
+  const solver = new FakeSolver();
+  await using server = await listening(solver);
+  for (const options of [undefined, { ranking: "votes" }, { steps: 3 }]) {
+    await server.post({ ...asked, options, seed: 4 });
+  }
+  deepEqual(solver.asked.map(({ options }) => JSON.parse(JSON.stringify(options))), [
+    { seconds: 5, seed: 4 },
+    { seconds: 5, ranking: "votes", seed: 4 },
+    { steps: 3, seed: 4 },
+  ]);
+  deepEqual(await server.post({ ...asked, options: { minutes: 1 } }), {
+    status: 400,
+    content: undefined,
+    error: 'Cannot use options: Unrecognized key: "minutes"',
+  });
+});
+
+Deno.test("all refusals under /v1 have OpenAI's form", async () => {
+  const app = createApp(new FakeSolver());
+  const refused = async (status: number, message: RegExp, path: string, init?: RequestInit) => {
+    const response = await app.request(path, init);
+    const { error } = await response.json();
+    equal(response.status, status);
+    equal(error.type, "invalid_request_error");
+    match(error.message, message);
+  };
+  const post = (body: string) => ({ method: "POST", body, headers: { "content-type": "application/json" } });
+  await refused(400, /^Cannot read the request: the body is not JSON \(/, "/v1/chat/completions", post("{"));
+  await refused(413, /at most 1000000 bytes/, "/v1/chat/completions", post(" ".repeat(1_000_001)));
+  await refused(405, /takes POST/, "/v1/chat/completions");
+  await refused(404, /nothing at \/v1\/embeddings/, "/v1/embeddings");
+  await refused(404, /There is no model gpt-5, only fake.safetensors/, "/v1/models/gpt-5");
+});
+
 Deno.test("POST /v1/chat/completions tries again after a failure", async () => {
   const { error } = console;
   console.error = () => {};
@@ -102,5 +196,6 @@ Deno.test("POST /v1/chat/completions tries again after a failure", async () => {
 Deno.test("GET /v1/models lists the weights", async () => {
   await withClient(new FakeSolver(), async (client) => {
     deepEqual((await Array.fromAsync(await client.models.list())).map(({ id }) => id), ["fake.safetensors"]);
+    equal((await client.models.retrieve("fake.safetensors")).object, "model");
   });
 });

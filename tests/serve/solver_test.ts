@@ -1,9 +1,9 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { withoutAnswers } from "../../arc/task.ts";
 import { solveOptions } from "../../serve/command_line.ts";
-import { rank } from "../../serve/solver.ts";
+import { rank, type Solution } from "../../serve/solver.ts";
 import { parseArguments } from "../../train/command_line.ts";
-import { mirrorTask } from "./support.ts";
+import { mirrorTask, tinySolver } from "./support.ts";
 
 Deno.test("rank() asks each test input's answers what its own input and all demonstrations say, or counts votes", () => {
   const guesses = (grid: number[][], count: number) =>
@@ -17,6 +17,22 @@ Deno.test("rank() asks each test input's answers what its own input and all demo
     rank(withoutAnswers(mirrorTask), own, ranking).map(([{ grid, votes }]) => [grid, votes]);
   deepEqual(best("votes"), [[[[8, 8]], 3], [[[9, 9, 1]], 3]]);
   deepEqual(best("invariants"), [[[[8, 7]], 2], [[[9, 1, 1]], 2]]);
+});
+
+Deno.test("Solver ends looking at an abort with a look at each test input, and tells how many looks there were", async () => {
+  const solver = await tinySolver();
+  const looks = ({ answers }: Solution) =>
+    answers.map(({ candidates }) => candidates.reduce((sum, { votes }) => sum + votes, 0));
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 0);
+  // So many that the event loop has a turn before they are all taken.
+  const stopped = await solver.solve(withoutAnswers(mirrorTask), { adapt: "never", augmentations: 20_000 }, controller);
+  for (const count of looks(stopped)) ok(count > 0 && count < 20_000, String(count));
+  equal(stopped.solver.augmentations, Math.max(...looks(stopped)));
+  // An adaptation learns 64 looks beside the task's own.
+  const adapted = await solver.solve(withoutAnswers(mirrorTask), { steps: 1, members: 1, augmentations: 100 });
+  deepEqual([adapted.solver.augmentations, looks(adapted)], [65, [65, 65]]);
+  await solver.close();
 });
 
 Deno.test("solveOptions() reads what a command line says of ranking", () => {

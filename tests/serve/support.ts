@@ -7,6 +7,8 @@ import { createRandom } from "../../arc/random.ts";
 import type { Grid, Task, UnansweredTask } from "../../arc/task.ts";
 import { startBackend } from "../../model/backend.ts";
 import { initialise } from "../../model/parameters.ts";
+import type { App } from "../../serve/app.ts";
+import { listen } from "../../serve/listen.ts";
 import type { Solution, SolveCall, SolveOptions, TaskSolver } from "../../serve/solver.ts";
 import { Solver } from "../../serve/solver.ts";
 import type { Weights } from "../../train/checkpoint.ts";
@@ -74,6 +76,21 @@ export class FakeSolver implements TaskSolver {
         : {}),
     };
   }
+}
+
+/** An app on a port of its own. */
+export async function onPort(app: App): Promise<{ url: string; [Symbol.asyncDispose](): Promise<void> }> {
+  const controller = new AbortController();
+  const { promise: listening, resolve, reject } = Promise.withResolvers<string>();
+  const closed = listen(app, { port: 0, hostname: "127.0.0.1", signal: controller.signal, onListen: resolve });
+  closed.catch(reject);
+  return {
+    url: await listening,
+    [Symbol.asyncDispose]: () => {
+      controller.abort();
+      return closed;
+    },
+  };
 }
 
 /** Weights of width 16 that were never trained, on the processor. */
