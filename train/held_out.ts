@@ -9,7 +9,7 @@ import type { Task } from "../arc/task.ts";
 import { vote } from "../arc/vote.ts";
 import { breathe } from "./breathe.ts";
 import type { Weights } from "./checkpoint.ts";
-import { guessKnown, recognise } from "./known.ts";
+import { guessKnown, type KnownOptions, recognise } from "./known.ts";
 
 /** Looks at each test input. */
 export const VIEWS = 32;
@@ -24,6 +24,14 @@ export function heldOut(tasks: readonly Task[], trained: readonly Task[]): Task[
   return tasks.filter((task) => !marks(task, task.test).some((mark) => known.has(mark)));
 }
 
+/** How to answer. */
+export interface HeldOutOptions extends Omit<KnownOptions, "views"> {
+  /** Looks at each test input; {@link VIEWS} if not given. */
+  views?: number;
+  /** Heard between two tasks. */
+  signal?: AbortSignal;
+}
+
 /**
  * Answers the test pairs of tasks whose demonstrations were trained on, by voting.
  *
@@ -32,14 +40,13 @@ export function heldOut(tasks: readonly Task[], trained: readonly Task[]): Task[
 export async function answerHeldOut(
   weights: Weights,
   tasks: readonly Task[],
-  seed: number,
-  signal?: AbortSignal,
+  { signal, ...options }: HeldOutOptions,
 ): Promise<Answered[] | undefined> {
   const answered: Answered[] = [];
   for (const task of tasks) {
     await breathe();
     if (signal?.aborted) return undefined;
-    const guesses = await guessKnown(weights, task, recognise(task, weights.tasks), { views: VIEWS, seed });
+    const guesses = await guessKnown(weights, task, recognise(task, weights.tasks), { views: VIEWS, ...options });
     answered.push({ task, answers: guesses.map((own) => vote(own).map(({ grid }) => grid)) });
   }
   return answered;

@@ -10,7 +10,7 @@ import { copyNetwork, initialise, initialRow } from "../model/parameters.ts";
 import type { Prior } from "./adapt.ts";
 import { breathe } from "./breathe.ts";
 import { type KnownTask, loadState, saveState, saveWeights, type Weights } from "./checkpoint.ts";
-import type { Config } from "./config.ts";
+import { type Config, requireTokens } from "./config.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
 import {
   createTrainingState,
@@ -77,7 +77,8 @@ export function knownTasks(tasks: readonly TrainingTask[], sampler: Sampler): Kn
 }
 
 /**
- * Trains until the steps, the seconds or the signal end it; yields a report a step and saves now and then and at the end.
+ * Trains until the steps, the seconds or the signal end it; yields a report a step and saves now and then and at the end. The tensors of the
+ * weights that it returns are the caller's; all others are disposed by then.
  *
  * @throws {DivergedError} when the loss is not finite
  * @throws {Error} when neither steps nor seconds bound it, when there is nothing to train on, or nothing to resume, or when a device or a
@@ -89,6 +90,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
     throw new Error("Cannot train: it needs steps or seconds");
   }
   const { training } = config;
+  requireTokens(config.model, { side, marking: training.marking });
   const sampler = createSampler(tasks, {
     batchSize: training.batchSize,
     canvas: { side, marking: training.marking },
@@ -154,7 +156,15 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
     }
     await save();
     finished = true;
-    return weights();
+    const answering = weights();
+    // Of what was trained only this is left.
+    const { average, network: { parameters, ...network } } = state;
+    disposeTrainingState({
+      ...state,
+      network: { ...network, parameters: average ? parameters : {}, buffers: {} },
+      average: undefined,
+    });
+    return answering;
   } catch (cause) {
     if (cause instanceof DivergedError) throw cause;
     const { message } = cause as Error;

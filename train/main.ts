@@ -3,21 +3,19 @@
  *
  * @module
  */
-import cliProgress from "cli-progress";
 import { dirname } from "node:path";
 import process from "node:process";
-import { describe, trainingCanvas, trainingTasks } from "../arc/dataset.ts";
-import { readTasks, samplesFolder } from "../arc/read.ts";
+import { describe, trainingTasks } from "../arc/dataset.ts";
+import { exists } from "../arc/read.ts";
 import { families, ruleTasks } from "../arc/rules.ts";
 import { type BackendName, type Precision, startBackend } from "../model/backend.ts";
 import { type Preset, presets } from "../model/config.ts";
 import { countParameters } from "../model/parameters.ts";
 import type { Prior } from "./adapt.ts";
-import { loadStateConfig, loadWeights, type Weights } from "./checkpoint.ts";
+import { cannotResume, companionPath, loadConfig, loadWeights, type Weights } from "./checkpoint.ts";
 import {
   type Arguments,
   choiceOption,
-  namedTasks,
   numberOption,
   parseArguments,
   runCommand,
@@ -25,15 +23,17 @@ import {
   UsageError,
 } from "./command_line.ts";
 import { type Config, type ConfigOverrides, conflicts, makeConfig } from "./config.ts";
-import { answerHeldOut, heldOut, scoreLines, VIEWS } from "./held_out.ts";
-import { train, type TrainReport } from "./loop.ts";
+import { Display } from "./display.ts";
+import { answerHeldOut, scoreLines, VIEWS } from "./held_out.ts";
+import { train } from "./loop.ts";
 import { countParts, partSize } from "./micro_batches.ts";
+import { readOverrides, readSets, sideFor } from "./sets.ts";
 
 /** Demonstrations of a drawn task: so many that what its pairs have in common is the rule. */
 const RULE_PAIRS = 48;
 
 const HELP =
-  `Trains a network on ARC tasks and writes a weights file that \`deno task serve\` and \`deno task solve\` use.
+  `Trains a network on ARC tasks and writes a weights file for \`deno task serve --weights FILE\`, \`solve\` and \`evaluate\`.
 
 Usage: deno task train [options]
 
@@ -50,9 +50,13 @@ What to learn
   --limit N          only the first N tasks of those that are read
 
 How
-  --preset NAME      ${Object.keys(presets).join(", ")}. Default: loop, the one that learns fastest on a processor
-  --config FILE      JSON with any of {"model": {…}, "training": {…}, "adaptation": {…}}
-                     on top of the preset
+  --preset NAME      ${
+    Object.keys(presets).join(", ")
+  }. Default: loop, the one that learns fastest on a processor; arc is the
+                     official size, whose batch of 768 is for a GPU
+  --config FILE      JSON with any of {"model": {…}, "training": {…}, "adaptation": {…}} on top of the preset (model/config.ts and
+                     train/config.ts explain each value): {"training": {"batchSize": 8}} for less memory, {"model": {"tokens": 900}}
+                     for the official canvas of 30x30 instead of the smallest that holds all tasks
   --start FILE       weights whose network, and mean puzzle, a new run starts from; the preset must be theirs
   --seed N           all randomness comes from it. Default: 0
   --backend NAME     auto (a GPU if there is one, else the processor), webgpu, cpu, or stock (unaided tfjs). Default: auto
@@ -65,6 +69,7 @@ How long
 
 Where
   --out FILE         the weights. Default: checkpoints/<preset>.safetensors; beside it .state.safetensors (to resume) and .jsonl (the log)
+                     They must not be there yet, but with --resume
   --resume           go on from FILE's companion with its own configuration: --preset, --config and --seed may be left out and must not
                      ask for another; --start is passed over
   --help             this text
@@ -73,28 +78,18 @@ Ctrl-C finishes the step, saves and exits with 130; the same command with --resu
 with 130, too; the weights are saved by then.
 `;
 
-async function readOverrides(file: string | undefined): Promise<ConfigOverrides> {
-  if (!file) return {};
-  try {
-    const overrides = JSON.parse(await Deno.readTextFile(file));
-    if (typeof overrides === "object" && overrides !== null) return overrides;
-    throw new Error("it holds no JSON object");
-  } catch (error) {
-    throw new Error(`Cannot read --config ${file}: ${(error as Error).message}`);
-  }
-}
-
 /**
  * The configuration that the run behind `out` goes on with.
  *
  * @throws {UsageError} naming what the arguments ask for otherwise
  */
 async function readResumed(out: string, { values }: Arguments, overrides: ConfigOverrides): Promise<Config> {
-  const config = await loadStateConfig(out);
+  const file = companionPath(out);
+  const config = await loadConfig(file).catch((error) => cannotResume(file, error));
   // A preset is told by its network; the canvas is the tasks' matter.
   const preset = values.preset && { ...presets[values.preset as Preset]({ side: 1 }), tokens: config.model.tokens };
   const seed = values.seed === undefined ? {} : { seed: Number(values.seed) };
-  const differing = conflicts({ ...seed, ...overrides, model: { ...preset, ...overrides.model } }, config);
+  const differing = conflicts({ ...overrides, ...seed, model: { ...preset, ...overrides.model } }, config);
   if (!differing.length) return config;
   throw new UsageError(`Cannot resume ${out} with other values: ${differing.join("; ")}`);
 }
@@ -109,67 +104,6 @@ async function readStart(file: string, config: Config): Promise<Prior> {
     );
   }
   return { config, network, row: table.rows > 1 ? table.mean(1) : undefined };
-}
-
-interface Shown {
-  loss: string;
-  exact: string;
-  segments: string;
-  speed: string;
-}
-
-/** What people see of the training: a bar on a terminal, a line every few seconds in a pipe. */
-class Display {
-  #bar?: cliProgress.SingleBar;
-  #printed = -Infinity;
-  #exact = 0;
-  #halted = 0;
-  #segments = 0;
-
-  constructor(readonly unit: "steps" | "seconds", readonly total: number) {
-    if (!process.stdout.isTTY) return;
-    this.#bar = new cliProgress.SingleBar({
-      format:
-        `{bar} {percentage} % | step {step} | loss {loss} | exact {exact} | segments {segments} | {speed} examples/s | {left} left`,
-      hideCursor: true,
-      etaBuffer: 50,
-    }, cliProgress.Presets.shades_classic);
-    this.#bar.start(total, 0, { step: 0, loss: "-", exact: "-", segments: "-", speed: "-", left: "-" });
-  }
-
-  show(report: TrainReport, batchSize: number): void {
-    const { metrics } = report;
-    // Rows halt at different steps: a running mean tells more than one step's handful.
-    this.#halted = this.#halted * 0.98 + metrics.count;
-    this.#exact = this.#exact * 0.98 + metrics.exactAccuracy;
-    this.#segments = this.#segments * 0.98 + metrics.segments;
-    const per = Math.max(this.#halted, 1e-9);
-    const shown: Shown = {
-      loss: (report.losses.total / batchSize).toFixed(4),
-      exact: `${(100 * this.#exact / per).toFixed(1)} %`,
-      segments: (this.#segments / per).toFixed(1),
-      speed: report.examplesPerSecond.toFixed(0),
-    };
-    const done = this.unit === "steps" ? report.step : report.seconds;
-    const left = duration(report.seconds * Math.max(0, this.total / Math.max(done, 1e-9) - 1));
-    if (this.#bar) {
-      this.#bar.update(Math.min(done, this.total), { ...shown, step: report.step, left });
-    } else if (report.seconds - this.#printed >= 5 || report.step === this.total) {
-      this.#printed = report.seconds;
-      console.log(
-        `step ${report.step}  loss ${shown.loss}  exact ${shown.exact}  segments ${shown.segments}  ${shown.speed} examples/s  ${left} left`,
-      );
-    }
-  }
-
-  stop(): void {
-    this.#bar?.stop();
-  }
-}
-
-function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
 /** The command; returns its exit code. */
@@ -198,39 +132,37 @@ async function run(args: string[]): Promise<number> {
   const count = (name: string) => numberOption(given, name, { min: 1, whole: true });
   const steps = count("steps");
   const minutes = numberOption(given, "minutes", { min: 0.01 }) ?? (steps ? undefined : 2.5);
-  const limit = count("limit") ?? Infinity;
   const rules = count("rules") ?? 0;
   const evalEvery = count("eval-every");
   const preset = choiceOption(given, "preset", Object.keys(presets) as Preset[], "loop");
   const backendName = choiceOption<BackendName>(given, "backend", ["auto", "webgpu", "cpu", "stock"], "auto");
   const precision = choiceOption<Precision>(given, "precision", ["f32", "f16"], "f32");
   const out = given.values.out ?? `checkpoints/${preset}.safetensors`;
-  const wantedSeed = numberOption(given, "seed", { min: -Infinity, whole: true }) ?? 0;
+  const wantedSeed = numberOption(given, "seed", { min: -Infinity, whole: true });
   const resume = given.flags.has("resume");
+  for (const file of resume ? [] : [out, companionPath(out)]) {
+    if (await exists(file)) {
+      throw new UsageError(`${file} is there: go on with --resume, name another file with --out, or remove it`);
+    }
+  }
   const overrides = await readOverrides(given.values.config);
   const resumed = resume ? await readResumed(out, given, overrides) : undefined;
-  const configOn = (side: number) => resumed ?? makeConfig(preset, side, { seed: wantedSeed, ...overrides });
+  const told = { ...overrides, ...wantedSeed === undefined ? {} : { seed: wantedSeed } };
+  const configOn = (side: number) => resumed ?? makeConfig(preset, side, told);
   // The tasks and their canvas depend on the seed and the marking, the rest of the configuration on the canvas.
   const { seed, training: { marking } } = configOn(1);
 
-  const paths = given.lists.data ?? (given.lists["training-set"] ? [] : [samplesFolder()]);
-  const read = async (list: string[]) => (await Promise.all(list.map(readTasks))).flat();
-  const [data, training] = [await read(paths), await read(given.lists["training-set"] ?? [])];
-  const named = new Set(namedTasks([...data, ...training], given));
-  const own = data.filter((task) => named.has(task)).slice(0, limit);
-  const extra = training.filter((task) => named.has(task)).slice(0, Math.max(0, limit - own.length));
-  const held = heldOut(own, extra);
-  const scored = held.filter(({ test }) => test.every(({ output }) => output));
+  const { own, extra, held, scored } = await readSets(given);
   const drawn = ruleTasks(rules, RULE_PAIRS, seed);
   const tasks = trainingTasks([{ tasks: own, useTest: false }, { tasks: [...extra, ...drawn], useTest: true }]);
-  const { side } = trainingCanvas(tasks, marking);
+  const side = sideFor(tasks, marking, (resumed ?? overrides).model?.tokens);
   const config = configOn(side);
 
   const backend = await startBackend(backendName, undefined, precision);
   console.log(backend.description);
   const start = given.values.start === undefined || resume ? undefined : await readStart(given.values.start, config);
   const { batchSize } = config.training;
-  const parts = countParts(config.model, batchSize, backend.largestTensor);
+  const parts = countParts(config.model, batchSize, backend);
   console.log(
     `training ${resume ? "(resumed) " : ""}on ${describe(tasks)}; ${resume ? out : preset}: ${
       countParameters(config.model).toLocaleString("en")
@@ -260,7 +192,7 @@ async function run(args: string[]): Promise<number> {
   const tellScore = async (step: number, weights: Weights): Promise<boolean> => {
     if (!scored.length) return true;
     console.log(`\nstep ${step}, held-out test pairs of ${scored.length} tasks, voting over ${VIEWS} looks each:`);
-    const answered = await answerHeldOut(weights, scored, seed, stop.signal);
+    const answered = await answerHeldOut(weights, scored, { seed, signal: stop.signal });
     if (!answered) return false;
     const lines = scoreLines(answered);
     await line({ step, score: lines });
@@ -285,7 +217,9 @@ async function run(args: string[]): Promise<number> {
       next = await run.next();
     }
     display.stop();
-    console.log(`saved ${out} after ${next.value.steps} steps`);
+    console.log(
+      `saved ${out} after ${next.value.steps} steps; deno task solve TASK.json --weights ${out} answers with it`,
+    );
     if (stop.signal.aborted) {
       console.log("stopped; go on with the same command and --resume");
       return 130;

@@ -27,12 +27,12 @@ Deno.test("heldOut() leaves out tasks that are trained on in any look, or with a
 
 Deno.test("answerHeldOut() answers every test input, and hears an abort between two tasks", async () => {
   const weights = await tinyWeights();
-  const answered = await answerHeldOut(weights, [mirrorTask], 0);
+  const answered = await answerHeldOut(weights, [mirrorTask], { seed: 0 });
   assert.deepEqual(answered!.map(({ task, answers }) => [task.id, answers.length]), [["mirror", 2]]);
   const controller = new AbortController();
   setTimeout(() => controller.abort(), 0);
   // So many that they are not all answered before the event loop has a turn.
   const many = Array(2000).fill(mirrorTask);
-  const stopped = await answerHeldOut(weights, many, 0, controller.signal);
+  const stopped = await answerHeldOut(weights, many, { seed: 0, signal: controller.signal });
   assert.equal(stopped?.length, undefined);
 });

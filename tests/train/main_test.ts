@@ -61,13 +61,58 @@ eachBackend("deno task train --resume refuses other values than the stored ones,
   });
 }, ["cpu"]);
 
+eachBackend(
+  "deno task train works on the canvas that a configuration asks for, and an option counts before the file",
+  async () => {
+    await inFolder(async (folder, args) => {
+      const told = async (tokens: number) => {
+        const config = { ...tiny, model: { ...tiny.model, tokens }, seed: 4 };
+        await Deno.writeTextFile(`${folder}/canvas.json`, JSON.stringify(config));
+        return await run(
+          main,
+          ...args,
+          "--preset",
+          "mini",
+          "--config",
+          `${folder}/canvas.json`,
+          "--steps",
+          "1",
+          "--seed",
+          "5",
+          "--out",
+          `${folder}/${tokens}.safetensors`,
+        );
+      };
+      const { code, printed } = await told(36);
+      assert.equal(code, 0, printed);
+      assert.match(printed, /canvas 6x6, batch 2, seed 5$/m);
+      const { side, config } = await loadWeights(`${folder}/36.safetensors`);
+      assert.deepEqual([side, config.model.tokens, config.seed], [6, 36, 5]);
+      for (const tokens of [4, 10]) {
+        const refused = await told(tokens);
+        assert.equal(refused.code, 2);
+        assert.match(
+          refused.printed,
+          /model\.tokens is \d+, must be the square of a side of at least 3, which these tasks need/,
+        );
+      }
+      const resumed = await run(main, ...args, "--out", `${folder}/36.safetensors`, "--steps", "2", "--resume");
+      assert.match(resumed.printed, /canvas 6x6, batch 2, seed 5$/m);
+    });
+  },
+  ["cpu"],
+);
+
 eachBackend("deno task train does not score test pairs that it was trained on, and says so", async () => {
   await inFolder(async (folder, args) => {
     const grow = `${folder}/grow.json`;
     await Deno.writeTextFile(grow, JSON.stringify({ train: [{ input: [[5]], output: [[5, 5]] }], test: swap.test }));
     const trained = (...more: string[]) =>
       run(main, ...args, ...tinyPreset(folder), "--steps", "1", "--data", grow, ...more);
-    assert.match((await trained()).printed, /step 1, held-out test pairs of 2 tasks, .*pass@1: \d of 2 test outputs/s);
+    assert.match(
+      (await trained("--out", `${folder}/first.safetensors`)).printed,
+      /step 1, held-out test pairs of 2 tasks, .*pass@1: \d of 2 test outputs/s,
+    );
     await Deno.mkdir(`${folder}/set`);
     await Deno.writeTextFile(
       `${folder}/set/x.json`,
