@@ -69,6 +69,12 @@ export interface Sampler {
 /** Sides of the canvases on which tasks of about one size meet. */
 export const SIDES = [5, 7, 9, 11, 13, 16, 20, 25, MAX_SIDE] as const;
 
+/**
+ * Rounds over all tasks with identity `"augmentation"`, and examples of them, about, before an incomplete last batch is dropped: what is dropped is
+ * little then. (Officially as many rounds as lie between two evaluations, 10,000.)
+ */
+export const ROUNDS = 100, PLANNED = 500_000;
+
 /** With identity `"task"`, the share of examples that are shifted. */
 const SHIFTED = 0.7;
 
@@ -123,9 +129,9 @@ function bySide(tasks: readonly TrainingTask[], marking: Canvas["marking"]): { s
 /**
  * A sampler of training batches.
  *
- * With identity `"augmentation"` an epoch visits the tasks in random order, takes one of each task's puzzles and all of
- * its examples in random order until the batch is full, and drops an incomplete last batch; where an epoch does not fill
- * a single batch, it goes round again until one is full. One example of each puzzle, always the same, is never shifted,
+ * With identity `"augmentation"` an epoch visits the tasks up to {@link ROUNDS} times, each time in random order, takes one of each
+ * task's puzzles and all of its examples in random order until the batch is full, and drops an incomplete last batch;
+ * where an epoch does not fill a single batch, it goes round again until one is full. One example of each puzzle, always the same, is never shifted,
  * the others anew each time (HRM, puzzle_dataset.py and dataset/build_arc_dataset.py, which shifts once and for all).
  *
  * With identity `"task"` every example is drawn alone: task, pair, augmentation, shift.
@@ -225,7 +231,9 @@ function planByPuzzle(
 ): Draw[][] {
   const batches: Draw[][] = [];
   let batch: Draw[] = [];
-  while (batches.length === 0) {
+  const pairs = tasks.reduce((sum, { pairs }) => sum + pairs.length, 0);
+  const rounds = Math.min(ROUNDS, Math.ceil(PLANNED / pairs));
+  for (let round = 0; round < rounds || batches.length === 0; round++) {
     for (const task of stream.permutation(groups.length)) {
       const puzzle = groups[task][stream.integer(groups[task].length)];
       const order = stream.permutation(tasks[task].pairs.length);

@@ -198,12 +198,15 @@ async function download(set: DataSet, baseUrl: string, partial: string): Promise
       `Cannot fetch ${set.name} from ${url}: ${
         (cause as Error).message
       }. Try again to go on from where it broke off; ` +
-        "without a network, point --data at a local copy of the tasks, or take it with `deno task data --from DIR`",
+        "without a network, take a local copy with `deno task data --from DIR`, or name it with --data where tasks are read",
       { cause },
     );
   }
   return await Deno.readFile(partial);
 }
+
+/** Bytes of a file of a set at most: a task of the largest grids has far fewer. */
+const LARGEST_FILE = 1_000_000;
 
 /** The set's files in the zip archive of its repository. A broken archive is thrown away, so that the next try starts anew. */
 async function unpack(archive: Uint8Array, set: DataSet, partial: string): Promise<Content> {
@@ -219,6 +222,7 @@ async function unpack(archive: Uint8Array, set: DataSet, partial: string): Promi
       const file = path.startsWith(`${set.folder}/`) ? path.slice(set.folder.length + 1) : "";
       const wanted = set.files.test(file);
       if (!wanted && path !== "LICENSE") continue;
+      if (entry.uncompressedSize > LARGEST_FILE) throw new Error(`${path} has ${entry.uncompressedSize} bytes`);
       const bytes = await entry.getData(new Uint8ArrayWriter(), { checkSignature: true });
       if (wanted) content.files.set(file, bytes);
       else content.licence = bytes;

@@ -16,7 +16,7 @@ export function samplesFolder(): string {
 /**
  * Reads tasks, in a fixed order:
  * - a task file, whose name is the task's id;
- * - a folder of task files, subfolders included, sorted by path;
+ * - a folder of task files, subfolders and links included, sorted by path;
  * - a joined file `{id: {train, test}}` as Kaggle has them; where its name ends in `challenges.json`, the answers come
  *   from the file beside it whose name ends in `solutions.json`, if it is there.
  *
@@ -40,14 +40,15 @@ export async function readTasks(path: string): Promise<Task[]> {
   return tasks;
 }
 
-async function taskFiles(path: string): Promise<string[]> {
+/** @param above the folders that `path` was found in, where links lead in circles */
+async function taskFiles(path: string, above: readonly string[] = []): Promise<string[]> {
   const found = await inFile(path, () => Deno.stat(path));
-  if (!found.isDirectory) return [path];
+  if (!found.isDirectory) return above.length === 0 || path.endsWith(".json") ? [path] : [];
+  const own = await Deno.realPath(path);
+  if (above.includes(own)) return [];
   const entries = await inFile(path, () => Array.fromAsync(Deno.readDir(path)));
-  const names = entries.filter(({ name, isDirectory }) => isDirectory || name.endsWith(".json")).map(({ name }) =>
-    name
-  );
-  const nested = await Promise.all(names.sort().map((name) => taskFiles(join(path, name))));
+  const names = entries.filter(({ name, isFile }) => !isFile || name.endsWith(".json")).map(({ name }) => name);
+  const nested = await Promise.all(names.sort().map((name) => taskFiles(join(path, name), [...above, own])));
   return nested.flat();
 }
 
@@ -56,6 +57,9 @@ async function readFile(path: string): Promise<Task[]> {
   // A task has lists at its top level, a joined file has tasks there.
   const joined = isRecord(document) && Object.keys(document).length > 0 && Object.values(document).every(isRecord);
   return await inFile(path, async () => {
+    if (!joined && path.endsWith("solutions.json")) {
+      throw new TaskError("it holds answers only; name the challenges file beside it");
+    }
     if (!joined) return [parseTask(document, basename(path, ".json"))];
     const tasks = Object.entries(document).map(([id, task]) => parseTask(task, id));
     const solutions = path.replace(/challenges\.json$/, "solutions.json");
@@ -83,7 +87,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether there is such a file or folder. */
+export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;

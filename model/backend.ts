@@ -38,7 +38,15 @@ export interface Backend {
   threads?: number;
   /** Bytes that a tensor may have, where there is such a limit. */
   largestTensor?: number;
+  /**
+   * Bytes that the largest tensor of a training step is kept to by working on a batch in parts: HRM's step holds about thirty times as much at its
+   * peak, no GPU says how much memory it has, and all are busy with far smaller tensors.
+   */
+  moderateTensor?: number;
 }
+
+/** {@link Backend.moderateTensor} of a GPU, and of the processor, whose memory ends at 4 GiB. */
+const MODERATE = { webgpu: 2 ** 28, cpu: 2 ** 26 };
 
 /** Adapters that are processors in disguise. */
 const SOFTWARE = /llvmpipe|swiftshader|software|basic render|lavapipe/i;
@@ -113,6 +121,7 @@ export async function startBackend(
           software ? " (a processor, not a GPU: slow)" : ""
         }`,
         largestTensor: largestTensor(device),
+        moderateTensor: MODERATE.webgpu,
       };
     }
     why = adapter ? ` (the only GPU adapter, ${adapterName(adapter)}, is a processor itself)` : " (no GPU found)";
@@ -130,5 +139,7 @@ export async function startBackend(
   }
   const { description, threads: used } = startCpu(threads);
   await tf.setBackend(CPU_BACKEND);
-  return { name: "cpu", description: description + why, threads: used };
+  // The state of a batch exists four times where a step begins.
+  const limits = { largestTensor: 2 ** 29, moderateTensor: MODERATE.cpu };
+  return { name: "cpu", description: description + why, threads: used, ...limits };
 }

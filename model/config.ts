@@ -77,7 +77,7 @@ export const modelSchema = z.strictObject({
   if (c.conditioning === "roles" && c.puzzleWidth !== rolesWidth(c)) {
     problem("puzzleWidth", `must be ${rolesWidth(c)} = (vocabulary + 8 + prefix) x width with roles`);
   }
-  if ((c.positions === "rope") && c.headWidth % 2) problem("headWidth", "must be even with rope");
+  if (c.mixer === "attention" && c.headWidth % 2) problem("headWidth", "must be even with attention");
   if ((c.positions === "rope2d") && c.headWidth % 4) problem("headWidth", "must be a multiple of 4 with rope2d");
   if ((c.positions === "rope2d" || c.neighbourShift || c.gridPositions) && !Number.isInteger(Math.sqrt(c.tokens))) {
     problem("tokens", "must be a square where rows and columns matter");

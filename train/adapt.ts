@@ -6,14 +6,13 @@
 import { apply, applyToTask, type Augmentation, invert } from "../arc/augment.ts";
 import { createSampler, type Puzzle } from "../arc/dataset.ts";
 import { createRandom, type Random } from "../arc/random.ts";
-import { sizeRule, taskCanvas } from "../arc/size.ts";
+import { sizeRule } from "../arc/size.ts";
 import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
-import { dependsOnTokens } from "../model/config.ts";
 import { copyNetwork, initialise, initialRow, type Network } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
-import type { Config, TrainingConfig } from "./config.ts";
-import { type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
+import { type Config, requireTokens, type TrainingConfig } from "./config.ts";
+import { canvasFor, type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
 import { createTrainingState, disposeTrainingState, nextBatch, trainStep } from "./step.ts";
 
@@ -81,6 +80,8 @@ export interface AdaptProgress {
 export interface Adaptation {
   /** Guesses at each test input, pooled over the snapshots. */
   guesses: ExplainedGuess[][];
+  /** Looks at each test input at a time. */
+  looks: number;
   /** Steps of training made. */
   steps: number;
   /** Seconds of training. */
@@ -123,7 +124,8 @@ export class Snapshots {
 /**
  * Trains a copy of the prior on the task's augmented demonstrations and guesses at its test inputs.
  *
- * @throws {Error} when the budget has no bound, the task needs a larger canvas than the prior can work on, or the loss is no number any more
+ * @throws {TaskError} when the task needs a larger canvas than the prior can work on
+ * @throws {Error} when the budget has no bound, or the loss is no number any more
  */
 export async function adapt(task: Task, prior: Prior, options: AdaptOptions): Promise<Adaptation> {
   const { start, ...others } = options;
@@ -148,7 +150,8 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   // From here on the one task is all there is to train on.
   const config = { ...prior.config, training };
   const random = createRandom(seed).fork("adapt");
-  const canvas = canvasFor(task, prior);
+  const canvas = canvasFor(task, training.marking, prior.network);
+  requireTokens(prior.config.model, canvas);
   const sampler = createSampler([{ task, pairs: task.train, rule: sizeRule(task.train) }], {
     batchSize: rowsOn(canvas.side, training),
     canvas,
@@ -167,7 +170,7 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   const timeSpent = () => budget.seconds ? (performance.now() - started) / 1000 / budget.seconds : 0;
   const spent = () => Math.max(timeSpent(), budget.steps ? state.steps / budget.steps : 0);
   const late = () => signal?.aborted === true || timeSpent() >= 1;
-  let guessing = 0;
+  let [guessing, looks] = [0, 0];
   try {
     while (!snapshots.over) {
       const stopped = signal?.aborted === true;
@@ -176,6 +179,7 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
         const [before, from] = [spent(), performance.now()];
         const found = await guessNow(state, task, puzzles, canvas, config, options, late);
         found.forEach((own, test) => guesses[test].push(...own));
+        looks = Math.max(looks, ...found.map((own) => own.length));
         guessing += performance.now() - from;
         snapshots.taken(before, spent());
         if (stopped) break;
@@ -204,21 +208,10 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
       onStep?.(point);
     }
     const seconds = (performance.now() - started - guessing) / 1000;
-    return { guesses, steps: state.steps, seconds, curve };
+    return { guesses, looks, steps: state.steps, seconds, curve };
   } finally {
     disposeTrainingState(state);
   }
-}
-
-/** The task's own canvas; that of the prior's network, if it works on no other. */
-function canvasFor(task: Task, { network, config: { adaptation: { marking } } }: Prior): Canvas {
-  const canvas = taskCanvas(task, marking);
-  if (!network || !dependsOnTokens(network.config)) return canvas;
-  const side = Math.sqrt(network.config.tokens);
-  if (side >= canvas.side) return { side, marking };
-  throw new Error(
-    `Cannot adapt to task ${task.id}: it needs a canvas of side ${canvas.side}, these weights work on one of side ${side} only`,
-  );
 }
 
 /** Rows of a batch on a canvas. */

@@ -203,7 +203,8 @@ export async function saveState(path: string, { state, run, config }: Resumable)
   });
 }
 
-function cannotResume(file: string, cause: Error): never {
+/** Says that a companion cannot be gone on with. */
+export function cannotResume(file: string, cause: Error): never {
   throw new Error(
     `Cannot resume: ${file} cannot be read (${cause.message}); it is written beside the weights while training`,
     { cause },
@@ -211,13 +212,12 @@ function cannotResume(file: string, cause: Error): never {
 }
 
 /**
- * The recipe of the run that a weights file's companion goes on with. No tensor is read.
+ * The recipe in a weights file, or in its companion. No tensor is read.
  *
- * @throws {Error} when the companion is missing or not one
+ * @throws {Error} when the file is missing or not one
  */
-export async function loadStateConfig(path: string): Promise<Config> {
-  const file = companionPath(path);
-  const source = await openSafetensors(file).catch((error) => cannotResume(file, error));
+export async function loadConfig(file: string): Promise<Config> {
+  const source = await openSafetensors(file);
   source.close();
   return parseConfig(json(source.metadata, "config", file));
 }

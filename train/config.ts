@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { type Canvas, vocabulary } from "../arc/tokens.ts";
 import { type ModelConfig, modelSchema, type Preset, presets } from "../model/config.ts";
 
 const rate = z.number().min(0);
@@ -74,7 +75,17 @@ export const configSchema = z.strictObject({
   adaptation: trainingSchema,
   /** All randomness comes from here. */
   seed: z.int(),
-}).superRefine(({ model, training }, context) => {
+}).superRefine(({ model, training, adaptation }, context) => {
+  const recipes = { training, adaptation };
+  for (const name of ["training", "adaptation"] as const) {
+    const { identity, marking } = recipes[name];
+    const problem = (key: string, message: string) => context.addIssue({ code: "custom", path: [name, key], message });
+    const told = model.conditioning === "roles";
+    if ((identity === "task") !== told) {
+      problem("identity", `must be ${told ? "task" : "augmentation"} with conditioning ${model.conditioning}`);
+    }
+    if (identity === "task" && marking !== "outside") problem("marking", "must be outside with identity task");
+  }
   if (training.batchCells) {
     context.addIssue({ code: "custom", path: ["training", "batchCells"], message: "must be 0: it is for one task" });
   }
@@ -201,6 +212,17 @@ export function makeConfig(preset: Preset, side: number, overrides: ConfigOverri
     seed,
     ...unknown,
   });
+}
+
+/**
+ * Makes sure that a network knows all tokens of grids on a canvas; one for other puzzles may not.
+ *
+ * @throws {Error} when it does not
+ */
+export function requireTokens(model: ModelConfig, canvas: Canvas): void {
+  const needed = vocabulary(canvas);
+  if (model.vocabulary >= needed) return;
+  throw new Error(`Cannot show grids to this network: it knows ${model.vocabulary} tokens, grids need ${needed}`);
 }
 
 /** The values of `asked` that `config` has otherwise, a phrase each: `training.ema is 0.99, not 0.9`. */

@@ -18,6 +18,7 @@ import {
   type Prior,
   type Start,
 } from "./adapt.ts";
+import { canvasFor } from "./guess.ts";
 import { LEAST, type Message, packPrior, type Reply } from "./member.ts";
 import { resemblances } from "./resemble.ts";
 
@@ -64,6 +65,7 @@ export class Ensemble {
    * everyone's: without a number of members the first ones stop after enough steps, and what time is left goes to further seeds, until two or
    * more agree on every answer.
    *
+   * @throws {TaskError} when the task needs a larger canvas than the prior can work on
    * @throws {Error} what a member threw; or when there is neither a number of members nor a bound in seconds
    */
   async adapt(task: UnansweredTask, options: EnsembleOptions): Promise<Adaptation> {
@@ -72,6 +74,8 @@ export class Ensemble {
       throw new Error("Cannot adapt: the budget needs seconds, or a number of members");
     }
     const width = Math.max(1, Math.min(this.#cores, members));
+    // What a thread throws has lost its class on the way.
+    canvasFor(task, this.#prior.config.adaptation.marking, this.#prior.network);
     const started = performance.now();
     const elapsed = () => (performance.now() - started) / 1000;
     const starts = await this.#starts(task, options);
@@ -119,6 +123,7 @@ export class Ensemble {
     }
     return {
       guesses: task.test.map((_, test) => found.flatMap(({ guesses }) => guesses[test])),
+      looks: Math.max(...found.map(({ looks }) => looks)),
       steps: found.reduce((sum, { steps }) => sum + steps, 0),
       seconds: found.reduce((sum, { seconds }) => sum + seconds, 0) / width,
       curve: found[0].curve,

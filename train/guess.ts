@@ -8,13 +8,15 @@ import * as tf from "@tensorflow/tfjs";
 import { apply, type Augmentation, identityAugmentation, invert, swapsSides } from "../arc/augment.ts";
 import { collate, encodeTest, type Identity } from "../arc/examples.ts";
 import type { Random } from "../arc/random.ts";
-import { type SizeRule, sizeRule } from "../arc/size.ts";
-import type { Grid, Task } from "../arc/task.ts";
+import { type SizeRule, sizeRule, taskCanvas } from "../arc/size.ts";
+import { type Grid, type Task, TaskError } from "../arc/task.ts";
 import { type Canvas, decode } from "../arc/tokens.ts";
 import type { Guess } from "../arc/vote.ts";
 import { argMax, think, type ThinkOptions, type Thought } from "../model/act.ts";
+import { dependsOnTokens } from "../model/config.ts";
 import type { Network } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
+import { requireTokens } from "./config.ts";
 import type { PuzzleTable } from "./puzzle_table.ts";
 import { modelInput } from "./segment.ts";
 
@@ -67,6 +69,27 @@ export function someViews(views: readonly View[], count: number, random: Random)
 }
 
 /**
+ * The canvas on which a task is worked on: its own; the network's, if that works on no other, or counts positions along the rows, so that what is
+ * below a cell is as far from it as a row is long (HRM).
+ *
+ * @throws {TaskError} when the network works on no other, and its is too small
+ */
+export function canvasFor(task: Task, marking: Canvas["marking"], network?: Network): Canvas {
+  const canvas = taskCanvas(task, marking);
+  if (!network) return canvas;
+  const side = Math.sqrt(network.config.tokens);
+  if (network.config.positions === "rope") return { side: Math.max(side, canvas.side), marking };
+  if (!dependsOnTokens(network.config)) return canvas;
+  if (side >= canvas.side) return { side, marking };
+  throw new TaskError(tooSmall(task, canvas.side, side));
+}
+
+/** Says that weights work on too small a canvas. */
+export function tooSmall({ id }: Task, needed: number, side: number): string {
+  return `Cannot solve task ${id}: it needs a canvas of side ${needed}, these weights work on one of side ${side} only`;
+}
+
+/**
  * Guesses at every test input of a task, one a view, and fewer where it gets late.
  *
  * @param network answers with the parameters it has; give it the averaged ones
@@ -80,6 +103,7 @@ export async function guess(
   options: GuessOptions,
 ): Promise<ExplainedGuess[][]> {
   const { canvas, identity, late } = options;
+  requireTokens(network.config, canvas);
   const batchSize = Math.max(1, Math.min(BATCH, Math.floor(BATCH_CELLS / canvas.side ** 2)));
   const rule = canvas.marking === "outside" ? sizeRule(task.train) : undefined;
   const looks = views.flatMap((view) => task.test.map(({ input }, test) => ({ test, input, view })));

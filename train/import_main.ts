@@ -30,7 +30,8 @@ FILE is what the official trainer saved (step_N; a zip file or PyTorch's older f
   --tokens N            tokens of the grid, a square: 81 for Sudoku, 900 for mazes. Default: 900, the canvas of ARC
   --help                this text
 
-For scores as the official evaluation ranks answers, evaluate these weights with --ranking votes.
+Evaluate these weights with --ranking votes for answers ranked as officially. Every task is adapted to, on the official canvas: give it a
+GPU and minutes a task (--seconds-per-task). What official weights then score was not measured.
 Nothing that a checkpoint asks for is executed, and nothing is written when it cannot be read in full.
 `;
 

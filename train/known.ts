@@ -7,11 +7,11 @@ import { apply, applyToTask, type Augmentation, compose, identityAugmentation, i
 import { identify } from "../arc/identity.ts";
 import { createRandom } from "../arc/random.ts";
 import { taskCanvas } from "../arc/size.ts";
-import type { Task } from "../arc/task.ts";
+import { type Task, TaskError } from "../arc/task.ts";
 import type { ThinkOptions } from "../model/act.ts";
 import { dependsOnTokens } from "../model/config.ts";
 import type { KnownTask, Weights } from "./checkpoint.ts";
-import { type ExplainedGuess, guess, someViews, toldViews } from "./guess.ts";
+import { type ExplainedGuess, guess, type GuessOptions, someViews, toldViews, tooSmall } from "./guess.ts";
 
 /** A task that was recognised. */
 export interface Recognised {
@@ -29,7 +29,7 @@ export function recognise(task: Task, tasks: readonly KnownTask[]): Recognised |
 }
 
 /** How to guess at a known task. */
-export interface KnownOptions extends ThinkOptions {
+export interface KnownOptions extends ThinkOptions, Pick<GuessOptions, "late"> {
   /** Views to guess from. */
   views: number;
   /** Decides which. */
@@ -39,6 +39,8 @@ export interface KnownOptions extends ThinkOptions {
 /**
  * Guesses at every test input without learning anything, in the task's own colours and orientation. A task that was not recognised is shown
  * with the blank row: an honest answer of the right form, rarely a right one.
+ *
+ * @throws {TaskError} when a test input needs a larger canvas than the network can work on
  */
 export async function guessKnown(
   weights: Weights,
@@ -55,8 +57,11 @@ export async function guessKnown(
     ? toldViews(views[0]?.row ?? 0, options.views, random)
     : someViews(views, options.views, random);
   const learned = applyToTask(augmentation, task);
-  // Room for the task, predicted answers included, where the network works on any canvas.
-  const room = dependsOnTokens(network.config) ? side : Math.max(side, taskCanvas(learned, marking).side);
+  const fixed = dependsOnTokens(network.config);
+  // Room for the task, predicted answers included, where the network works on any canvas; the demonstrations are not shown.
+  const room = fixed ? side : Math.max(side, taskCanvas(learned, marking).side);
+  const largest = Math.max(...learned.test.flatMap(({ input }) => [input.length, input[0].length]));
+  if (largest > room) throw new TaskError(tooSmall(learned, largest, room));
   const guesses = await guess(network, table, learned, chosen, {
     ...options,
     canvas: { side: room, marking },

@@ -5,18 +5,13 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../arc/examples.ts";
+import type { Backend } from "../model/backend.ts";
 import { type ModelConfig, sequenceLength } from "../model/config.ts";
 import type { State } from "../model/hrm.ts";
 import type { Network } from "../model/parameters.ts";
 import type { Config } from "./config.ts";
 import type { PuzzleTable } from "./puzzle_table.ts";
 import { modelInput, segmentGradients, type SegmentResult, targetsOf } from "./segment.ts";
-
-/**
- * Bytes that a step's largest tensor is kept to on a GPU. HRM's step holds about thirty times as much at its peak, and no GPU says how much
- * memory it has; one that is fast is busy with far smaller tensors.
- */
-const LARGEST = 2 ** 28;
 
 /** Bytes of the largest tensor of a segment for each row of the batch. */
 function largestRow(model: ModelConfig): number {
@@ -27,18 +22,28 @@ function largestRow(model: ModelConfig): number {
 /**
  * How many parts a batch of B rows is worked on in.
  *
- * @param limit bytes that a tensor may have; without it there is one part
- * @throws {Error} when not even one row is small enough
+ * @param limits of the backend; without them there is one part
+ * @throws {Error} when not even one row is small enough, or the state of all rows, which is kept in one tensor a level, is not
  */
-export function countParts(model: ModelConfig, B: number, limit = Infinity): number {
-  if (limit === Infinity) return 1;
+export function countParts(
+  model: ModelConfig,
+  B: number,
+  { largestTensor = Infinity, moderateTensor = Infinity }: Pick<Backend, "largestTensor" | "moderateTensor"> = {},
+): number {
   const row = largestRow(model);
-  if (row > limit) {
+  if (row > largestTensor) {
     throw new Error(
-      `Cannot train: one row of the batch makes a tensor of ${row} bytes, the GPU's buffers hold ${limit}; use a smaller canvas or width`,
+      `Cannot train: one row of the batch makes a tensor of ${row} bytes, at most ${largestTensor} fit; use a smaller canvas or width`,
     );
   }
-  return Math.ceil(B / Math.max(1, Math.floor(Math.min(limit, LARGEST) / row)));
+  const state = 4 * sequenceLength(model) * model.width;
+  if (B * state > largestTensor) {
+    throw new Error(
+      `Cannot train: the state of ${B} rows is a tensor of ${B * state} bytes, at most ${largestTensor} fit; ` +
+        `use a batch of at most ${Math.floor(largestTensor / state)}, training.batchSize in --config`,
+    );
+  }
+  return Math.max(1, Math.ceil(B / Math.max(1, Math.floor(Math.min(largestTensor, moderateTensor) / row))));
 }
 
 /** Rows of a part; the last may have fewer. */

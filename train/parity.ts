@@ -39,5 +39,5 @@ export async function compareFixture(folder: string): Promise<Comparison[]> {
 /** Where the tasks of ARC-AGI-1 may lie: the folder that ARC_DATA names, or the one that `deno task data` fills. */
 function taskFolders(): string[] {
   const named = Deno.env.get("ARC_DATA");
-  return [...(named ? [named] : []), "data", "../shared/data"];
+  return [...(named ? [named] : []), "data"];
 }

@@ -9,7 +9,7 @@ import { compareFixture, table } from "./parity.ts";
 
 const HELP = `Usage: deno task parity DIR… [--backend cpu|webgpu|stock]
 
-Recomputes everything in each fixture folder and prints how far off it is.
+Recomputes everything in each fixture folder and prints how far off it is: deno task parity tests/fixtures/*
 
   --backend NAME  where to compute: cpu (default), webgpu, or stock, which is unaided tfjs on the processor
   --help          this text
@@ -21,7 +21,9 @@ const BACKENDS: readonly BackendName[] = ["cpu", "webgpu", "stock"];
 async function run(args: string[]): Promise<number> {
   const given = parseArguments(args, ["backend"]);
   const backend = choiceOption(given, "backend", BACKENDS, "cpu");
-  if (!given.positionals.length) throw new UsageError("Name a fixture folder");
+  if (!given.positionals.length) {
+    throw new UsageError("Name a fixture folder; those of the project are tests/fixtures/*");
+  }
   console.log((await startBackend(backend)).description);
   let failures = 0;
   for (const folder of given.positionals) {

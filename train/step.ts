@@ -125,7 +125,7 @@ export async function trainStep(
 
   const last = Float32Array.from(segments, (count) => count >= model.maxSegments ? 1 : 0);
   const qLearning = model.halting === "q" && model.maxSegments > 1;
-  const withTarget = qLearning && state.steps % training.targetEvery === 0;
+  const withTarget = qLearning && (state.steps + 1) % training.targetEvery === 0;
   const result = segmentInParts(network, held, table, started, config, { last, withTarget, parts });
   tf.dispose([started.zH, started.zL] as tf.TensorContainer);
 

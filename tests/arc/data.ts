@@ -6,8 +6,8 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The folder that the environment variable ARC_DATA names, else ../shared/data; `undefined` if it is not there. */
+/** The folder that the environment variable ARC_DATA names, else the one that `deno task data` fills; `undefined` if it is not there. */
 export function dataFolder(): string | undefined {
-  const beside = fileURLToPath(new URL("../../../shared/data", import.meta.url));
-  return [Deno.env.get("ARC_DATA"), beside].find((folder) => folder !== undefined && existsSync(folder));
+  const fetched = fileURLToPath(new URL("../../data", import.meta.url));
+  return [Deno.env.get("ARC_DATA"), fetched].find((folder) => folder !== undefined && existsSync(folder));
 }

@@ -186,7 +186,7 @@ Deno.test("fetchDataSet() throws a broken archive away", async () => {
 
 Deno.test("fetchDataSet() says what to do without a network", async () => {
   await serving(() => new Response("no such page", { status: 404 }), async (options) => {
-    const advice = "point --data at a local copy of the tasks, or take it with `deno task data --from DIR`";
+    const advice = "take a local copy with `deno task data --from DIR`, or name it with --data where tasks are read";
     const complains = (about: string) => (error: Error) => {
       assert.equal(error.name, "FetchError");
       assert(error.message.includes(about) && error.message.endsWith(advice), error.message);

@@ -52,6 +52,28 @@ for (const mark of ["-", "_"]) {
   });
 }
 
+Deno.test(
+  "readTasks() follows links, once, and passes over what is no task behind one",
+  {
+    ignore: Deno.build.os === "windows",
+  },
+  () =>
+    inFolder({ "set/a.json": document, "elsewhere/b.json": document, "elsewhere/c.txt": "no task" }, async (folder) => {
+      const link = (to: string, name: string) => Deno.symlink(`${folder}/${to}`, `${folder}/set/${name}`);
+      await link("elsewhere", "linked");
+      await link("set", "circle");
+      await link("elsewhere/c.txt", "text");
+      assert.deepEqual((await readTasks(`${folder}/set`)).map(({ id }) => id), ["a", "b"]);
+    }),
+);
+
+Deno.test("readTasks() says what to name instead of a file of answers", () =>
+  inFolder(
+    { "x_solutions.json": { t1: [[[1]]] } },
+    (folder) =>
+      assert.rejects(readTasks(folder), /x_solutions.json: it holds answers only; name the challenges file beside it/),
+  ));
+
 Deno.test("readTasks() reads challenges without solutions", () =>
   inFolder({ "test_challenges.json": { t1: document } }, async (folder) => {
     assert.deepEqual(await readTasks(join(folder, "test_challenges.json")), [{ id: "t1", ...document }]);

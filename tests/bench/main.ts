@@ -64,10 +64,10 @@ function parseLoop(text: string): Config {
 }
 
 /** Times steps of a configuration for about so many seconds, at least three. */
-async function steps(config: Config, { largestTensor }: Backend, seconds: number) {
-  const [first] = await timeSteps(config, 1, 1, largestTensor);
+async function steps(config: Config, backend: Backend, seconds: number) {
+  const [first] = await timeSteps(config, 1, 1, backend);
   const repeats = Math.max(3, Math.min(100, Math.ceil(1000 * seconds / first)));
-  const times = await timeSteps(config, 2, repeats, largestTensor);
+  const times = await timeSteps(config, 2, repeats, backend);
   const ms = median(times);
   const best = Math.min(...times);
   return { step_ms: ms, best_step_ms: best, gflops: stepFlop(config) / ms / 1e6 };
@@ -81,10 +81,10 @@ const megabytes = (bytes: number) => Math.round(bytes / 1e6);
 const PROFILED = 5;
 
 /** Prints where the time of steps goes, once they have settled. */
-async function printProfile(config: Config, { name, largestTensor }: Backend, print: (line: string) => void) {
-  const training = startTraining(config, largestTensor);
+async function printProfile(config: Config, backend: Backend, print: (line: string) => void) {
+  const training = startTraining(config, backend);
   for (let i = 0; i < 3; i++) await training.step();
-  if (name === "webgpu") print(showGpuProfile(await profileGpu(training.step, PROFILED)));
+  if (backend.name === "webgpu") print(showGpuProfile(await profileGpu(training.step, PROFILED)));
   else {
     const parts = await profile(async () => {
       for (let i = 0; i < PROFILED; i++) await training.step();

@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../../arc/examples.ts";
 import { createRandom } from "../../arc/random.ts";
 import { think } from "../../model/act.ts";
+import type { Backend } from "../../model/backend.ts";
 import { type Network, specify } from "../../model/parameters.ts";
 import { type Config, makeConfig } from "../../train/config.ts";
 import { PuzzleTable } from "../../train/puzzle_table.ts";
@@ -104,13 +105,13 @@ export interface Training {
   dispose(): void;
 }
 
-/** A fresh training, in parts where a device holds no tensor of more than `largestTensor` bytes. */
-export function startTraining(config: Config, largestTensor?: number): Training {
+/** A fresh training, in as many parts as a device needs. */
+export function startTraining(config: Config, backend?: Backend): Training {
   const random = createRandom(2);
   const table = new PuzzleTable(16, config.model.puzzleWidth, config.training.puzzleRule);
   const state = createTrainingState(startNetwork(config.model), table, config);
   const batch = randomBatch(config);
-  const parts = countParts(config.model, config.training.batchSize, largestTensor);
+  const parts = countParts(config.model, config.training.batchSize, backend);
   return {
     step: () => trainStep(state, batch, config, 1000, random, { parts }),
     dispose: () => disposeTrainingState(state),
@@ -122,9 +123,9 @@ export async function timeSteps(
   config: Config,
   warmup: number,
   repeats: number,
-  largestTensor?: number,
+  backend?: Backend,
 ): Promise<number[]> {
-  const training = startTraining(config, largestTensor);
+  const training = startTraining(config, backend);
   const times: number[] = [];
   for (let i = 0; i < warmup + repeats; i++) {
     const start = performance.now();

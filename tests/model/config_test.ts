@@ -77,7 +77,7 @@ const refused: [string, ModelConfig, Partial<ModelConfig>, string][] = [
     { puzzleWidth: 64 },
     "puzzleWidth: must be 1728 = (vocabulary + 8 + prefix) x width with roles",
   ],
-  ["odd heads under rope", arc({ side: 4 }), { headWidth: 63 }, "headWidth: must be even with rope"],
+  ["odd heads under rope", arc({ side: 4 }), { headWidth: 63 }, "headWidth: must be even with attention"],
   [
     "heads that two axes cannot share",
     loop({ side: 4 }),

@@ -84,7 +84,7 @@ eachBackend("adapt() keeps to the canvas of a network that works on no other", a
   assert.deepEqual(guesses.map(({ length }) => length), [2, 2]);
   const long = { ...task, test: [{ input: [[1, 2, 3, 4, 5]] }] };
   await assert.rejects(adapt(long, prior, options), {
-    message: "Cannot adapt to task swap: it needs a canvas of side 6, these weights work on one of side 4 only",
+    message: "Cannot solve task swap: it needs a canvas of side 6, these weights work on one of side 4 only",
   });
 }, ["cpu"]);
 

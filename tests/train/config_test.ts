@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Preset, presets } from "../../model/config.ts";
 import { rowsOn } from "../../train/adapt.ts";
-import { makeConfig, parseConfig } from "../../train/config.ts";
+import { makeConfig, parseConfig, requireTokens } from "../../train/config.ts";
 
 Deno.test("makeConfig() makes a configuration of every preset", () => {
   for (const preset of Object.keys(presets) as Preset[]) {
@@ -58,4 +58,30 @@ Deno.test("makeConfig() adapts official networks with 32 rows on canvases up to 
 Deno.test("makeConfig() refuses batches by size where rows end one by one", () => {
   assert.equal(makeConfig("loop", 5, { training: { bySize: true } }).training.bySize, true);
   assert.throws(() => makeConfig("mini", 5, { training: { bySize: true } }), { message: /training\.bySize: needs/ });
+});
+
+Deno.test("makeConfig() refuses ways to tell a puzzle that the network has no ear for", () => {
+  const refused = (preset: Preset, overrides: Parameters<typeof makeConfig>[2], message: string) =>
+    assert.throws(() => makeConfig(preset, 5, overrides), { message: `Cannot use configuration: ${message}` });
+  for (const recipe of ["training", "adaptation"]) {
+    refused("loop", { [recipe]: { marking: "eos" } }, `${recipe}.marking: must be outside with identity task`);
+    refused(
+      "loop",
+      { [recipe]: { identity: "augmentation" } },
+      `${recipe}.identity: must be task with conditioning roles`,
+    );
+    refused(
+      "mini",
+      { [recipe]: { identity: "task", marking: "outside" } },
+      `${recipe}.identity: must be augmentation with conditioning prefix`,
+    );
+  }
+});
+
+Deno.test("requireTokens() tells networks for other puzzles from those that know grids", () => {
+  const { model } = makeConfig("mini", 5, { model: { vocabulary: 11 } });
+  requireTokens(model, { side: 5, marking: "outside" });
+  assert.throws(() => requireTokens(model, { side: 5, marking: "eos" }), {
+    message: "Cannot show grids to this network: it knows 11 tokens, grids need 12",
+  });
 });

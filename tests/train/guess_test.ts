@@ -6,7 +6,7 @@ import type { Grid, Task } from "../../arc/task.ts";
 import { type ModelConfig, parseModelConfig, presets, rolesWidth } from "../../model/config.ts";
 import type { Network } from "../../model/parameters.ts";
 import { specify } from "../../model/parameters.ts";
-import { guess, toldViews, type View } from "../../train/guess.ts";
+import { canvasFor, guess, toldViews, type View } from "../../train/guess.ts";
 import { PuzzleTable } from "../../train/puzzle_table.ts";
 import { eachBackend } from "../backends.ts";
 
@@ -85,3 +85,22 @@ eachBackend("guess() turns and recolours every painted answer back", async () =>
     for (const { grid, trace } of found[test]) assert.deepEqual([grid, trace], [expected, [expected, expected]]);
   }
 }, ["cpu"]);
+
+Deno.test("canvasFor() is the task's own, the network's where positions count along its rows, or where there is no other", () => {
+  const wide: Task = {
+    id: "wide",
+    train: [{ input: [[1, 2, 3, 4]], output: [[4, 3, 2, 1]] }],
+    test: [{ input: [[5]] }],
+  };
+  const side = (positions: ModelConfig["positions"], own: number) => {
+    const network: Network = { config: { ...presets.mini({ side: own }), positions }, parameters: {}, buffers: {} };
+    return canvasFor(wide, "eos", network).side;
+  };
+  assert.equal(canvasFor(wide, "eos").side, 5);
+  assert.deepEqual([side("rope2d", 9), side("rope", 9), side("learned", 9)], [5, 9, 9]);
+  assert.deepEqual([side("rope2d", 3), side("rope", 3)], [5, 5]);
+  assert.throws(() => side("learned", 3), {
+    name: "TaskError",
+    message: "Cannot solve task wide: it needs a canvas of side 5, these weights work on one of side 3 only",
+  });
+});

@@ -17,7 +17,7 @@ function allPass(comparisons: Comparison[], least: number): void {
   ok(comparisons.length >= least, `only ${comparisons.length} comparisons`);
 }
 
-const holdsTasks = [Deno.env.get("ARC_DATA"), "data", "../shared/data"].some((folder) => {
+const holdsTasks = [Deno.env.get("ARC_DATA"), "data"].some((folder) => {
   try {
     return folder && Deno.statSync(`${folder}/arc-agi-1`).isDirectory;
   } catch {

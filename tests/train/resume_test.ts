@@ -15,7 +15,8 @@ const configs: Record<string, (side: number) => Config> = {
   mini: (side) =>
     makeConfig("mini", side, {
       model: { ...small, lLayers: 1, puzzleWidth: 8 },
-      training: { batchSize: 3, augmentations: 3, exploration: 0.5 },
+      // Four batches an epoch.
+      training: { batchSize: 100, augmentations: 3, exploration: 0.5 },
     }),
   loop: (side) =>
     makeConfig("loop", side, {
