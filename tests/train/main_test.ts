@@ -61,6 +61,26 @@ eachBackend("deno task train --resume refuses other values than the stored ones,
   });
 }, ["cpu"]);
 
+eachBackend("deno task train writes over nothing", async () => {
+  await inFolder(async (folder, args) => {
+    const told = [...args, ...tinyPreset(folder), "--steps", "1"];
+    assert.equal((await run(main, ...told)).code, 0);
+    const before = await Deno.readFile(`${folder}/W.safetensors`);
+    const refused = async (file: string) => {
+      const { code, printed } = await run(main, ...told, "--seed", "1");
+      assert.equal(code, 2);
+      const message = `/${file} is there: go on with --resume, name another file with --out, or remove it\n`;
+      assert.ok(printed.includes(message), printed);
+    };
+    await refused("W.safetensors");
+    assert.deepEqual(await Deno.readFile(`${folder}/W.safetensors`), before);
+    await Deno.remove(`${folder}/W.safetensors`);
+    await refused("W.state.safetensors");
+    await Deno.remove(`${folder}/W.state.safetensors`);
+    assert.equal((await run(main, ...told)).code, 0);
+  });
+}, ["cpu"]);
+
 eachBackend(
   "deno task train works on the canvas that a configuration asks for, and an option counts before the file",
   async () => {
