@@ -15,8 +15,11 @@ export interface Invariant {
   value: Value;
 }
 
-/** Features overlap: one cell of a wrong colour breaks several at once, so that each counts for this part of its evidence. */
-const SHARE = 0.7;
+/**
+ * Features overlap: one cell of a wrong colour breaks several at once, and a right answer that departs from one often departs from several, so that
+ * each counts for this part of its evidence.
+ */
+const SHARE = 0.3;
 
 /** The invariants of demonstrations; none of fewer than two different ones. */
 export function invariants(demonstrations: readonly Pair[]): Invariant[] {

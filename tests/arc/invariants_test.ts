@@ -123,9 +123,9 @@ Deno.test("a feature of two pairs agrees in any other look of them as often", ()
   );
 });
 
-Deno.test("doubt() adds seven tenths of how rare the departures are", () => {
+Deno.test("doubt() adds three tenths of how rare the departures are", () => {
   const departing = [0.1, 0.01].map((departs) => ({ name: "", departs, of: () => 0 }));
-  assert(Math.abs(doubt(departing) - 0.7 * Math.log(1000)) < 1e-12);
+  assert(Math.abs(doubt(departing) - 0.3 * Math.log(1000)) < 1e-12);
   assert.equal(new Set(features.map(({ name }) => name)).size, features.length);
   for (const { name, departs } of features) assert(departs > 0 && departs < 0.5, name);
 });
