@@ -223,6 +223,22 @@ Deno.test("POST /solve works over a socket, and a client that goes away aborts i
   await aborted.promise;
 });
 
+Deno.test("listen() ends with its signal, whatever is in work", async () => {
+  const begun = Promise.withResolvers<void>();
+  const solver = new FakeSolver(() => {
+    begun.resolve();
+    return new Promise(() => {});
+  });
+  let broken: Promise<string>;
+  {
+    await using server = await onPort(createApp(solver));
+    broken = fetch(`${server.url}/solve`, { method: "POST", headers: json, body: JSON.stringify(mirrorTask) })
+      .then(({ status }) => String(status), (error) => error.name);
+    await begun.promise;
+  }
+  equal(await broken, "TypeError");
+});
+
 Deno.test("POST /solve adapts a real network, repeatably, and leaves the served weights as they were", async () => {
   const solver = await tinySolver();
   const { network, table } = solver.weights;
