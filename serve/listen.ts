@@ -27,7 +27,9 @@ export interface ListenOptions {
  * @throws {Error} when the port cannot be had
  */
 export async function listen(app: App, { port, hostname, signal, onListen }: ListenOptions): Promise<void> {
-  const fetch = (request: Request) => app.fetch(request);
+  // What the adapter calls a request is none to Deno's own Request, which middleware makes others from.
+  const fetch = ({ url, method, headers, body, signal }: Request) =>
+    app.fetch(new Request(url, { method, headers, body, signal }));
   const server = serve({ fetch, port, hostname, overrideGlobalObjects: false });
   await once(server, "listening");
   const { address, family, port: own } = server.address() as AddressInfo;

@@ -223,6 +223,19 @@ Deno.test("POST /solve works over a socket, and a client that goes away aborts i
   await aborted.promise;
 });
 
+Deno.test("a request without a length is answered over a socket as any other", async () => {
+  await using server = await onPort(createApp(new FakeSolver()));
+  const ask = async (method: string, body?: ReadableStream) => {
+    const response = await fetch(`${server.url}/solve`, { method, headers: json, body });
+    return [response.status, Object.keys(await response.json())];
+  };
+  const streamed = (text: string) => new Blob([text]).stream();
+  deepEqual(await ask("POST", streamed(JSON.stringify(mirrorTask))), [200, ["id", "answers", "solver", "seconds"]]);
+  deepEqual(await ask("POST", streamed(" ".repeat(MAX_BODY + 1))), [413, ["error"]]);
+  deepEqual(await ask("DELETE"), [405, ["error"]]);
+  deepEqual(await ask("GET"), [405, ["error"]]);
+});
+
 Deno.test("listen() ends with its signal, whatever is in work", async () => {
   const begun = Promise.withResolvers<void>();
   const solver = new FakeSolver(() => {
