@@ -70,10 +70,11 @@ export interface Sampler {
 export const SIDES = [5, 7, 9, 11, 13, 16, 20, 25, MAX_SIDE] as const;
 
 /**
- * Rounds over all tasks with identity `"augmentation"`, and examples of them, about, before an incomplete last batch is dropped: what is dropped is
- * little then. (Officially as many rounds as lie between two evaluations, 10,000.)
+ * Rounds over all tasks with identity `"augmentation"`, and examples of them, about, after which an incomplete last batch is dropped. (Officially as
+ * many rounds as lie between two evaluations, 10,000.)
  */
-export const ROUNDS = 100, PLANNED = 500_000;
+export const ROUNDS = 100;
+const PLANNED = 500_000;
 
 /** With identity `"task"`, the share of examples that are shifted. */
 const SHIFTED = 0.7;

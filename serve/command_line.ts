@@ -54,6 +54,12 @@ export const DEFAULT_WEIGHTS = "weights/default.safetensors";
 /** D from which on `auto` takes a GPU if there is one. */
 const WIDE = 256;
 
+/** What helps say of `--backend`, in lines that go on at a column. */
+export function backendHelp(column: number): string {
+  return `webgpu, cpu, or auto: a GPU if there is one and the network is ${WIDE} wide or wider, else the processor, which
+${" ".repeat(column)}is the faster one for the shipped weights on grids up to about 20x20. Default: auto`;
+}
+
 const BACKENDS: readonly BackendName[] = ["auto", "webgpu", "cpu"];
 
 /**

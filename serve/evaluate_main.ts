@@ -19,7 +19,14 @@ import {
   stopSignal,
   UsageError,
 } from "../train/command_line.ts";
-import { budgetOptions, DEFAULT_WEIGHTS, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
+import {
+  backendHelp,
+  budgetOptions,
+  DEFAULT_WEIGHTS,
+  loadSolver,
+  SOLVE_OPTIONS,
+  solveOptions,
+} from "./command_line.ts";
 import { evaluate, type Failure, readShard, shardOf } from "./evaluate.ts";
 import { judge, outcomeText, writeOutcome } from "./outcome.ts";
 import { hasResult, openRun, readConfiguration, readResults, RunError, tasksDigest, unanswered } from "./run.ts";
@@ -47,8 +54,7 @@ How
                          alone, as HRM does. Default: invariants
   --seed N               all randomness comes from it. Default: 0
   --weights FILE         Default: ${DEFAULT_WEIGHTS}
-  --backend NAME         webgpu, cpu, or auto: a GPU if there is one and the network is 256 wide or wider, else the processor, which
-                         is the faster one for the shipped weights on grids up to about 20x20. Default: auto
+  --backend NAME         ${backendHelp(25)}
   --dollars-per-hour D   what an hour of this machine costs, to tell what the answers cost
 
 On several machines

@@ -5,7 +5,7 @@
  */
 import { createApp } from "./app.ts";
 import { numberOption, parseArguments, runCommand, stopSignal, UsageError } from "../train/command_line.ts";
-import { budgetOptions, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
+import { backendHelp, budgetOptions, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
 import { listen } from "./listen.ts";
 import { defaults } from "./solver.ts";
 
@@ -17,8 +17,7 @@ Usage: deno task serve [options]
   --port N         Default: 8000
   --host NAME      the address to listen on. Default: 127.0.0.1, this machine only
   --weights FILE   Default: weights/default.safetensors
-  --backend NAME   webgpu, cpu, or auto: a GPU if there is one and the network is 256 wide or wider, else the processor, which
-                   is the faster one for the shipped weights on grids up to about 20x20. Default: auto
+  --backend NAME   ${backendHelp(19)}
   --help           this text
 
 How tasks are solved where a request does not say (its options, of POST /solve and /v1/chat/completions alike)

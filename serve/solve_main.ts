@@ -9,7 +9,7 @@ import { readTasks } from "../arc/read.ts";
 import { equalGrids } from "../arc/score.ts";
 import { type Grid, type Task, withoutAnswers } from "../arc/task.ts";
 import { onlyPositional, parseArguments, runCommand, stopSignal, UsageError } from "../train/command_line.ts";
-import { budgetOptions, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
+import { backendHelp, budgetOptions, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
 import { defaults, type Solution, type SolveOptions, type Solver } from "./solver.ts";
 import { sideBySide } from "./terminal.ts";
 
@@ -26,8 +26,7 @@ Usage: deno task solve TASK.json [options]
                      alone, as HRM does. Default: invariants
   --seed N           all randomness comes from it. Default: 0
   --weights FILE     Default: weights/default.safetensors
-  --backend NAME     webgpu, cpu, or auto: a GPU if there is one and the network is 256 wide or wider, else the processor, which
-                     is the faster one for the shipped weights on grids up to about 20x20. Default: auto
+  --backend NAME     ${backendHelp(21)}
   --json             print what POST /solve replies
   --help             this text
 

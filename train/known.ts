@@ -57,9 +57,8 @@ export async function guessKnown(
     ? toldViews(views[0]?.row ?? 0, options.views, random)
     : someViews(views, options.views, random);
   const learned = applyToTask(augmentation, task);
-  const fixed = dependsOnTokens(network.config);
   // Room for the task, predicted answers included, where the network works on any canvas; the demonstrations are not shown.
-  const room = fixed ? side : Math.max(side, taskCanvas(learned, marking).side);
+  const room = dependsOnTokens(network.config) ? side : Math.max(side, taskCanvas(learned, marking).side);
   const largest = Math.max(...learned.test.flatMap(({ input }) => [input.length, input[0].length]));
   if (largest > room) throw new TaskError(tooSmall(learned, largest, room));
   const guesses = await guess(network, table, learned, chosen, {

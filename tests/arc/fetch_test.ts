@@ -154,6 +154,17 @@ Deno.test("fetchDataSet() refuses an archive with other tasks and leaves nothing
   });
 });
 
+Deno.test("fetchDataSet() refuses an archive with a file larger than any task", async () => {
+  const zip = await archive(new Map([...published, ["toys-c0ffee/deep/corpus/a/a9.json", new Uint8Array(1_000_001)]]));
+  await serving(() => new Response(zip as BodyInit), async (options) => {
+    await assert.rejects(fetchDataSet(set, options), {
+      name: "FetchError",
+      message: /the archive is broken: deep\/corpus\/a\/a9\.json has 1000001 bytes; try again$/,
+    });
+    assert.deepEqual(await listing(options.data), []);
+  });
+});
+
 for (
   const name of [
     "toys-c0ffee/../../evil.json",

@@ -109,14 +109,22 @@ function waitingSolver() {
 
 const asked = { messages: [{ role: "user", content: prompt([[7, 8]]) }] };
 
+/** Asks; what it returns makes the client go away. */
+function asking({ post }: Awaited<ReturnType<typeof listening>>): () => Promise<void> {
+  const client = new AbortController();
+  const reply = post(asked, client.signal).catch((error) => error.name);
+  return async () => {
+    client.abort();
+    equal(await reply, "AbortError");
+  };
+}
+
 Deno.test("POST /v1/chat/completions ends what nobody waits for any more, and has not handed out an attempt", async () => {
   const { solver, begun, aborted } = waitingSolver();
   await using server = await listening(solver);
-  const client = new AbortController();
-  const first = server.post(asked, client.signal).catch((error) => error.name);
+  const leave = asking(server);
   await begun;
-  client.abort();
-  equal(await first, "AbortError");
+  await leave();
   await aborted;
   equal((await server.post(asked)).content, "[[8,7]]");
   equal(solver.asked.length, 2);
@@ -125,14 +133,12 @@ Deno.test("POST /v1/chat/completions ends what nobody waits for any more, and ha
 Deno.test("POST /v1/chat/completions goes on for who still waits, and counts the attempts of who is there", async () => {
   const { solver, begun, go } = waitingSolver();
   await using server = await listening(solver);
-  const client = new AbortController();
-  const first = server.post(asked, client.signal).catch((error) => error.name);
+  const leave = asking(server);
   await begun;
   const second = server.post(asked);
   // The server has to have heard of both, and then that one is gone.
   await new Promise((resolve) => setTimeout(resolve, 100));
-  client.abort();
-  equal(await first, "AbortError");
+  await leave();
   await new Promise((resolve) => setTimeout(resolve, 100));
   go();
   equal((await second).content, "[[8,7]]");
