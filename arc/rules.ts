@@ -6,17 +6,32 @@
  * @module
  */
 import { createRandom, type Random } from "./random.ts";
+import { choices } from "./rules/choices.ts";
 import { counting } from "./rules/counting.ts";
 import { type Family, NoPairError } from "./rules/family.ts";
 import { fills } from "./rules/fills.ts";
+import { geometry } from "./rules/geometry.ts";
 import { lines } from "./rules/lines.ts";
 import { moves } from "./rules/moves.ts";
+import { panels } from "./rules/panels.ts";
+import { patterns } from "./rules/patterns.ts";
 import { shapes } from "./rules/shapes.ts";
 import { whole } from "./rules/whole.ts";
 import { type Pair, type Task, TaskError } from "./task.ts";
 
 /** The families by name. */
-export const families: Record<string, Family> = { ...whole, ...shapes, ...fills, ...moves, ...lines, ...counting };
+export const families: Record<string, Family> = {
+  ...whole,
+  ...shapes,
+  ...fills,
+  ...moves,
+  ...lines,
+  ...counting,
+  ...geometry,
+  ...patterns,
+  ...choices,
+  ...panels,
+};
 
 /** Sides of the grids of a rule; no grid of any rule is larger than the largest. */
 const RULE_SIDES = [5, 7, 7, 9, 9, 10];

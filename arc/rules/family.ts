@@ -41,6 +41,12 @@ export const figures = (random: Random, count: number, colours: readonly number[
 export const turned = (k: number, solve: (grid: Grid) => Grid) => (grid: Grid) =>
   dihedral(solve(dihedral(grid, k)), [0, 3, 2, 1, 4, 5, 6, 7][k]);
 
+/** A pair drawn one way, turned. */
+export const turnedPair = ({ input, output }: Pair, k: number): Pair => ({
+  input: dihedral(input, k),
+  output: dihedral(output, k),
+});
+
 /** A rule that has no pair to be found. */
 export class NoPairError extends Error {
   override name = "NoPairError";
@@ -58,6 +64,10 @@ export const until = <T>(draw: () => T, holds: (drawn: T) => boolean): T => {
   }
   throw new NoPairError("Cannot draw a pair of this rule");
 };
+
+/** What is drawn again and again. */
+export const times = <T>(count: number, draw: (i: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => draw(i));
 
 const density = (random: Random) => 0.2 + 0.5 * random.next();
 

@@ -5,6 +5,16 @@ import { meaningfulColours } from "../../arc/examples.ts";
 import { createRandom } from "../../arc/random.ts";
 import { families, ruleTasks } from "../../arc/rules.ts";
 import { figure, scatter } from "../../arc/rules/drawing.ts";
+import { choices } from "../../arc/rules/choices.ts";
+import { counting } from "../../arc/rules/counting.ts";
+import { fills } from "../../arc/rules/fills.ts";
+import { geometry } from "../../arc/rules/geometry.ts";
+import { lines } from "../../arc/rules/lines.ts";
+import { moves } from "../../arc/rules/moves.ts";
+import { panels } from "../../arc/rules/panels.ts";
+import { patterns } from "../../arc/rules/patterns.ts";
+import { shapes } from "../../arc/rules/shapes.ts";
+import { whole } from "../../arc/rules/whole.ts";
 import { box, shapesOf } from "../../arc/shapes.ts";
 import { NoPairError } from "../../arc/rules/family.ts";
 import { parseTask } from "../../arc/task.ts";
@@ -43,6 +53,11 @@ Deno.test("ruleTasks() draws valid tasks of every family, the same for the same 
   assert.notDeepEqual(ruleTasks(1, 8, 4), tasks);
 });
 
+Deno.test("no family hides another of its name", () => {
+  const rooms = [whole, shapes, fills, moves, lines, counting, geometry, patterns, choices, panels];
+  assert.equal(Object.keys(families).length, rooms.reduce((sum, room) => sum + Object.keys(room).length, 0));
+});
+
 Deno.test("each family draws rectangular grids of colours, or says that it cannot", () => {
   for (const name of Object.keys(families)) {
     for (const { input, output } of pairsOf(name, 20).flat()) {
@@ -70,7 +85,10 @@ Deno.test("a rule is a function: equal inputs have equal outputs", () => {
 
 Deno.test("colours that a rule gives a meaning can be told: they are in every pair", () => {
   const drawn = ruleTasks(2, 24, 5);
-  for (const name of ["crosses", "recolourBySize", "ranks", "holed", "swapColours", "logic", "tallestBar", "halo"]) {
+  const named = ["crosses", "recolourBySize", "ranks", "holed", "swapColours", "logic", "tallestBar", "halo"];
+  for (
+    const name of [...named, "tallOrWide", "touchedBy", "spotPattern", "elbow", "turningRay", "panelLogic"]
+  ) {
     for (const task of drawn.filter(({ id }) => id.startsWith(`${name} `))) {
       const painted = task.train.flatMap(({ input, output }) =>
         output.flatMap((row, r) =>
@@ -83,6 +101,9 @@ Deno.test("colours that a rule gives a meaning can be told: they are in every pa
     }
   }
 });
+
+const counts = (grid: number[][]) => [...Array(10).keys()].map((colour) => count(grid, colour)).join();
+const sortedRows = (grid: number[][]) => grid.map(String).sort().join(" ");
 
 Deno.test("rules keep their laws", () => {
   const laws: Record<string, (pair: Pair) => boolean> = {
@@ -107,6 +128,31 @@ Deno.test("rules keep their laws", () => {
     countShapes: ({ input, output }) => shapesOf(input).length === output.flat().filter((colour) => colour).length,
     sortBars: ({ input, output }) => count(input, 0) === count(output, 0),
     oddOneOut: ({ input, output }) => input.length * input[0].length === 3 * output.length * output[0].length,
+    bounce: ({ output }) => {
+      const lines = [output, dihedral(output, 6)].filter((grid) =>
+        grid.every((row) => row.filter((colour) => colour).length === 1)
+      );
+      return lines.length > 0;
+    },
+    turnInPlace: ({ input, output }) => counts(input) === counts(output),
+    sendOne: ({ input, output }) => counts(input) === counts(output),
+    cyclePanels: ({ input, output }) => counts(input) === counts(output),
+    turnPanels: ({ input, output }) => counts(input) === counts(output),
+    sortPanels: ({ input, output }) => counts(input) === counts(output),
+    shear: ({ input, output }) => counts(input) === counts(output),
+    sortRows: ({ input, output }) =>
+      sortedRows(input) === sortedRows(output) || sortedRows(dihedral(input, 6)) === sortedRows(dihedral(output, 6)),
+    mirrorAtDiagonal: ({ output }) => [6, 7].some((k) => String(dihedral(output, k)) === String(output)),
+    majorityBlocks: ({ input, output }) => input.length % output.length === 0 && count(output, 0) === 0,
+    towardsWall: ({ input, output }) =>
+      input.every((row, r) => row.every((colour, c) => colour === 0 || output[r][c] === colour)),
+    tally: ({ input, output }) => {
+      const [to] = output.flat().filter((colour) => colour);
+      const own = [...Array(10).keys()].filter((colour) => colour && colour !== to)
+        .map((colour) => shapesOf(input, (other) => other === colour).length);
+      return own.includes(output.flat().filter((colour) => colour).length);
+    },
+    yesOrNo: ({ output }) => output.length === 3 && output[0].length === 3,
   };
   for (const [name, holds] of Object.entries(laws)) {
     const pairs = pairsOf(name).flat();
