@@ -37,6 +37,9 @@ const STARTS = 4, SEARCH = 0.1;
 /** The part of a round that is worth beginning one for: a third of those steps still learns many tasks. */
 const WORTH_A_ROUND = 0.3;
 
+/** A member that answers so large a part of its demonstrations exactly in the last steps has learned them. */
+const FITTED = 0.9;
+
 /** Where so large a part of the guesses at every test input is one answer, further seeds have nothing to add. */
 const AGREED = 0.95;
 
@@ -63,7 +66,7 @@ export class Ensemble {
   /**
    * Adapts again and again, as many at a time as there are cores, and pools the guesses. The budget's steps are each member's. Its seconds are
    * everyone's: without a number of members the first ones stop after enough steps, and what time is left goes to further seeds, until two or
-   * more agree on every answer.
+   * more agree on every answer. Those that follow members of which none has learned the demonstrations get twice the time.
    *
    * @throws {TaskError} when the task needs a larger canvas than the prior can work on
    * @throws {Error} what a member threw; or when there is neither a number of members nor a bound in seconds
@@ -84,7 +87,7 @@ export class Ensemble {
     // One that fails ends the others.
     const failure = new AbortController();
     const stop = AbortSignal.any([failure.signal, ...signal ? [signal] : []]);
-    let firstRound = 0;
+    let [firstRound, length] = [0, 0];
     for (let left = rounds; left > 0 && !(found.length && signal?.aborted);) {
       const begun = elapsed();
       const first = left === Infinity;
@@ -116,10 +119,13 @@ export class Ensemble {
         left--;
         continue;
       }
-      if (found.length > 1 && agreed(task, found)) break;
-      if (first) firstRound = elapsed() - begun;
-      // What is left is cut into rounds of about the first one's length.
-      left = Math.round((seconds! - elapsed()) / firstRound + 0.5 - WORTH_A_ROUND);
+      const learned = found.slice(-seats.length).some(fitted);
+      if (learned && found.length > 1 && agreed(task, found)) break;
+      if (first) firstRound = length = elapsed() - begun;
+      if (!learned) length *= 2;
+      // What is left is cut into rounds of about that length, or is one if it is not enough for them.
+      const roundsOf = (length: number) => Math.round((seconds! - elapsed()) / length + 0.5 - WORTH_A_ROUND);
+      left = Math.max(roundsOf(length), Math.min(1, roundsOf(firstRound)));
     }
     return {
       guesses: task.test.map((_, test) => found.flatMap(({ guesses }) => guesses[test])),
@@ -199,6 +205,12 @@ export class Ensemble {
       if (signal?.aborted) abort();
     });
   }
+}
+
+/** Whether a member answered nearly all of its demonstrations in the last tenth of its steps. */
+function fitted({ curve }: Adaptation): boolean {
+  const last = curve.filter(({ steps }) => steps > 0.9 * curve.at(-1)!.steps);
+  return last.reduce((sum, { exact }) => sum + exact, 0) >= FITTED * last.length;
 }
 
 /** Whether nearly all guesses at each test input are the same. */

@@ -56,6 +56,40 @@ eachBackend("Ensemble.adapt() asks no further seeds once two agree", async () =>
   assert.ok(guesses[0].every(({ grid }) => String(grid) === "0,0"));
 }, ["cpu"]);
 
+eachBackend(
+  "Ensemble.adapt() gives those that follow twice the time where nobody has learned the demonstrations",
+  async () => {
+    const contradictory: UnansweredTask = {
+      id: "contradictory",
+      train: [{ input: [[1, 2]], output: [[1, 1]] }, { input: [[1, 2]], output: [[2, 2]] }],
+      test: [{ input: [[1, 2]] }],
+    };
+    const lengths: number[] = [];
+    const onStep = ({ steps }: { steps: number }) => {
+      if (steps === 1) lengths.push(0);
+      lengths[lengths.length - 1] = steps;
+    };
+    await new Ensemble(tiny, 0, 5).adapt(contradictory, { budget: { seconds: 4 }, views: 8, seed: 0, onStep });
+    // Twice as much each time soon uses up all there is; rounds of one length would be some hundred.
+    assert.ok(lengths.length > 3 && lengths.length < 20, `${lengths}`);
+    assert.ok(Math.max(...lengths) > 5 * lengths[1], `${lengths}`);
+  },
+  ["cpu"],
+);
+
+eachBackend(
+  "Ensemble.adapt() takes no agreement for an answer where nobody has learned the demonstrations",
+  async () => {
+    const black = [[1, 2], [3, 4], [5, 6]].map((row) => ({ input: [row], output: [[0, 0]] }));
+    const odd = { input: [[1, 2]], output: [[1, 1]] };
+    const task: UnansweredTask = { id: "nearly black", train: [...black, odd], test: [{ input: [[7, 8]] }] };
+    const { guesses } = await new Ensemble(tiny, 0, 200).adapt(task, { budget: { seconds: 10 }, views: 8, seed: 0 });
+    assert.ok(guesses[0].slice(0, 48).every(({ grid }) => String(grid) === "0,0"), "the first two agree");
+    assert.ok(guesses[0].length > 48, `${guesses[0].length} guesses`);
+  },
+  ["cpu"],
+);
+
 eachBackend("Ensemble.adapt() refuses a budget without an end", async () => {
   const ensemble = new Ensemble(tiny, 0);
   await assert.rejects(ensemble.adapt(task, { budget: { steps: 4 }, views: 8, seed: 0 }), {
