@@ -122,7 +122,7 @@ export class Ensemble {
       const learned = found.slice(-seats.length).some(fitted);
       if (learned && found.length > 1 && agreed(task, found)) break;
       if (first) firstRound = length = elapsed() - begun;
-      if (!learned) length *= 2;
+      if (!learned && !steps) length *= 2;
       // What is left is cut into rounds of about that length, or is one if it is not enough for them.
       const roundsOf = (length: number) => Math.round((seconds! - elapsed()) / length + 0.5 - WORTH_A_ROUND);
       left = Math.max(roundsOf(length), Math.min(1, roundsOf(firstRound)));
