@@ -72,7 +72,7 @@ export interface AdaptProgress {
   spent: number;
   /** The answers' loss of the step, a mean over rows. */
   loss: number;
-  /** The part of the step's rows that were answered exactly. */
+  /** The part of the rows that were answered exactly when rows were last done. */
   exact: number;
 }
 
@@ -170,7 +170,7 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   const timeSpent = () => budget.seconds ? (performance.now() - started) / 1000 / budget.seconds : 0;
   const spent = () => Math.max(timeSpent(), budget.steps ? state.steps / budget.steps : 0);
   const late = () => signal?.aborted === true || timeSpent() >= 1;
-  let [guessing, looks] = [0, 0];
+  let [guessing, looks, exact] = [0, 0, 0];
   try {
     while (!snapshots.over) {
       const stopped = signal?.aborted === true;
@@ -193,11 +193,12 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
       await breathe();
       const batch = nextBatch(state, sampler, config);
       const report = await trainStep(state, batch, config, totalSteps, random);
+      if (report.metrics.count) exact = report.metrics.exactAccuracy / report.metrics.count;
       const point = {
         steps: state.steps,
         spent: Math.min(1, spent()),
         loss: report.losses.answer / batch.size,
-        exact: report.metrics.count ? report.metrics.exactAccuracy / report.metrics.count : curve.at(-1)?.exact ?? 0,
+        exact,
       };
       if (!Number.isFinite(point.loss)) {
         throw new Error(

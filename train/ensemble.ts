@@ -210,7 +210,7 @@ export class Ensemble {
 /** Whether a member answered nearly all of its demonstrations in the last tenth of its steps. */
 function fitted({ curve }: Adaptation): boolean {
   const last = curve.filter(({ steps }) => steps > 0.9 * curve.at(-1)!.steps);
-  return last.reduce((sum, { exact }) => sum + exact, 0) >= FITTED * last.length;
+  return last.length > 0 && last.reduce((sum, { exact }) => sum + exact, 0) >= FITTED * last.length;
 }
 
 /** Whether nearly all guesses at each test input are the same. */

@@ -50,7 +50,7 @@ const many: Size[] = [[2, 2], [2, 3], [3, 2], [3, 3]];
 export const panels = {
   symmetricPanel(random, side) {
     const [line, ...colours] = someColours(random, between(random, 2, 4)),
-      own = layout(random, side, [...four, ...three], 3);
+      own = layout(random, side, four, 3);
     const axis = 4 + random.integer(2), even = random.next() < 0.6, total = own.rows * own.columns;
     return (random) => {
       const draw = (symmetric: boolean) =>

@@ -269,11 +269,15 @@ export const patterns = {
   },
   changes(random, side) {
     const [mark, ...colours] = someColours(random, between(random, 3, 4)), k = random.integer(4);
-    return (random) => {
-      const [h, w] = size(random, side, 4), input = make(h, w, () => pick(random, colours));
-      for (const row of input) for (let c = 1; c < w; c++) if (random.next() < 0.6) row[c] = row[c - 1];
-      return turnedPair({ input, output: change(input, (own, r, c) => c && input[r][c - 1] !== own ? mark : 0) }, k);
-    };
+    return (random) =>
+      turnedPair(
+        until(() => {
+          const [h, w] = size(random, side, 4), input = make(h, w, () => pick(random, colours));
+          for (const row of input) for (let c = 1; c < w; c++) if (random.next() < 0.6) row[c] = row[c - 1];
+          return { input, output: change(input, (own, r, c) => c && input[r][c - 1] !== own ? mark : 0) };
+        }, ({ output }) => output.flat().includes(mark)),
+        k,
+      );
   },
   neighbours(random, side) {
     const [own, to] = someColours(random, 2), diagonal = random.next() < 0.4, exact = random.next() < 0.4;

@@ -21,12 +21,12 @@ import { parseTask } from "../../arc/task.ts";
 import type { Pair } from "../../arc/task.ts";
 
 /** Pairs of rules of a family, some hundreds. */
-function pairsOf(name: string, rules = 10): Pair[][] {
+function pairsOf(name: string, rules = 10, count = 20, sides = [5, 7, 9, 10]): Pair[][] {
   return Array.from({ length: rules }, (_, i) => {
     const random = createRandom(i).fork(name);
-    const rule = families[name](random, [5, 7, 9, 10][i % 4]);
+    const rule = families[name](random, sides[i % sides.length]);
     try {
-      return Array.from({ length: 20 }, () => rule(random));
+      return Array.from({ length: count }, () => rule(random));
     } catch (error) {
       if (error instanceof NoPairError) return [];
       throw error;
@@ -60,7 +60,9 @@ Deno.test("no family hides another of its name", () => {
 
 Deno.test("each family draws rectangular grids of colours, or says that it cannot", () => {
   for (const name of Object.keys(families)) {
-    for (const { input, output } of pairsOf(name, 20).flat()) {
+    const pairs = pairsOf(name, 20).flat();
+    assert.ok(pairs.length >= 100, `${name} draws ${pairs.length} pairs`);
+    for (const { input, output } of pairs) {
       for (const grid of [input, output]) {
         assert.ok(grid.length > 0 && grid[0].length > 0, name);
         assert.ok(grid.every((row) => row.length === grid[0].length), name);
@@ -72,7 +74,8 @@ Deno.test("each family draws rectangular grids of colours, or says that it canno
 
 Deno.test("a rule is a function: equal inputs have equal outputs", () => {
   for (const name of Object.keys(families)) {
-    for (const pairs of pairsOf(name, 20)) {
+    // On small grids inputs come again.
+    for (const pairs of [...pairsOf(name, 20), ...pairsOf(name, 2, 200, [5])]) {
       const answers = new Map<string, string>();
       for (const { input, output } of pairs) {
         const [key, answer] = [JSON.stringify(input), JSON.stringify(output)];
@@ -87,7 +90,7 @@ Deno.test("colours that a rule gives a meaning can be told: they are in every pa
   const drawn = ruleTasks(2, 24, 5);
   const named = ["crosses", "recolourBySize", "ranks", "holed", "swapColours", "logic", "tallestBar", "halo"];
   for (
-    const name of [...named, "tallOrWide", "touchedBy", "spotPattern", "elbow", "turningRay", "panelLogic"]
+    const name of [...named, "tallOrWide", "touchedBy", "spotPattern", "elbow", "turningRay", "panelLogic", "changes"]
   ) {
     for (const task of drawn.filter(({ id }) => id.startsWith(`${name} `))) {
       const painted = task.train.flatMap(({ input, output }) =>
@@ -143,21 +146,40 @@ Deno.test("rules keep their laws", () => {
     sortRows: ({ input, output }) =>
       sortedRows(input) === sortedRows(output) || sortedRows(dihedral(input, 6)) === sortedRows(dihedral(output, 6)),
     mirrorAtDiagonal: ({ output }) => [6, 7].some((k) => String(dihedral(output, k)) === String(output)),
-    majorityBlocks: ({ input, output }) => input.length % output.length === 0 && count(output, 0) === 0,
-    towardsWall: ({ input, output }) =>
-      input.every((row, r) => row.every((colour, c) => colour === 0 || output[r][c] === colour)),
-    tally: ({ input, output }) => {
-      const [to] = output.flat().filter((colour) => colour);
-      const own = [...Array(10).keys()].filter((colour) => colour && colour !== to)
-        .map((colour) => shapesOf(input, (other) => other === colour).length);
-      return own.includes(output.flat().filter((colour) => colour).length);
+    majorityBlocks: ({ input, output }) => {
+      const n = input.length / output.length;
+      return output.every((row, y) =>
+        row.every((colour, x) => {
+          const block = input.slice(y * n, (y + 1) * n).map((cells) => cells.slice(x * n, (x + 1) * n));
+          return block.flat().every((other) => other === colour || count(block, other) < count(block, colour));
+        })
+      );
     },
-    yesOrNo: ({ output }) => output.length === 3 && output[0].length === 3,
+    // Below a coloured cell there is no black one, once the wall is turned down.
+    towardsWall: ({ output }) =>
+      [0, 1, 2, 3].some((k) => {
+        const grid = dihedral(output, k);
+        return new Set(grid.at(-1)).size === 1 &&
+          grid.slice(1).every((row, r) => row.every((colour, c) => colour !== 0 || grid[r][c] === 0));
+      }),
   };
   for (const [name, holds] of Object.entries(laws)) {
     const pairs = pairsOf(name).flat();
     assert.ok(pairs.length > 100, name);
     for (const pair of pairs) assert.ok(holds(pair), `${name}: ${JSON.stringify(pair)}`);
+  }
+});
+
+Deno.test("a rule asks the same of all its pairs: one colour is counted, one of two patterns answers", () => {
+  const filled = (grid: number[][]) => grid.flat().filter((colour) => colour).length;
+  for (const pairs of pairsOf("tally").filter((pairs) => pairs.length)) {
+    const counted = [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((colour) =>
+      pairs.every(({ input, output }) => shapesOf(input, (other) => other === colour).length === filled(output!))
+    );
+    assert.equal(counted.length, 1, JSON.stringify(pairs[0]));
+  }
+  for (const pairs of pairsOf("yesOrNo").filter((pairs) => pairs.length)) {
+    assert.equal(new Set(pairs.map(({ output }) => String(output))).size, 2);
   }
 });
 

@@ -65,6 +65,16 @@ eachBackend("adapt() says so when the loss is no number any more", async () => {
   );
 }, ["cpu"]);
 
+eachBackend("adapt() tells of every step how many rows were right when they were last done", async () => {
+  const contradictory = { ...task, train: [task.train[0], { ...task.train[0], output: [[3, 4]] }] };
+  const exact: number[] = [];
+  const onStep = (progress: { exact: number }) => exact.push(progress.exact);
+  await adapt(contradictory, tiny(), { budget: { steps: 200 }, views: 4, seed: 0, onStep });
+  // Rows are done after two steps.
+  exact.forEach((own, i) => i % 2 === 0 && assert.equal(own, exact[i - 1] ?? 0, `step ${i + 1}`));
+  assert.ok(new Set(exact).size > 1, "they change");
+}, ["cpu"]);
+
 eachBackend("adapt() keeps to the canvas of a network that works on no other", async () => {
   const config = makeConfig("mini", 4, {
     model: {

@@ -21,6 +21,17 @@ const tiny: Prior = {
   }),
 };
 
+/** Seconds that an adaptation of so many steps takes, its guesses included, after a first one. */
+async function secondsOf(task: UnansweredTask, prior: Prior, steps: number): Promise<number> {
+  const run = async () => {
+    const started = performance.now();
+    await adapt(task, prior, { budget: { steps }, views: 8, seed: 0 });
+    return (performance.now() - started) / 1000;
+  };
+  await run();
+  return await run();
+}
+
 eachBackend("Ensemble.adapt() pools the guesses of as many seeds as it is told", async () => {
   const ensemble = new Ensemble(tiny, 0);
   const options = { budget: { steps: 4 }, views: 8, seed: 5 };
@@ -38,7 +49,8 @@ eachBackend("Ensemble.adapt() pools the guesses of as many seeds as it is told",
 
 eachBackend("Ensemble.adapt() gives time that the first adaptation leaves to further seeds", async () => {
   const ensemble = new Ensemble(tiny, 0, 5);
-  const { steps, guesses } = await ensemble.adapt(task, { budget: { seconds: 6 }, views: 8, seed: 0 });
+  const seconds = 20 * await secondsOf(task, tiny, 5);
+  const { steps, guesses } = await ensemble.adapt(task, { budget: { seconds }, views: 8, seed: 0 });
   assert.ok(steps > 5, `${steps} steps`);
   const snapshots = guesses[0].length / 8;
   assert.ok(snapshots > 6, `${snapshots} snapshots, three of an adaptation`);
@@ -69,7 +81,8 @@ eachBackend(
       if (steps === 1) lengths.push(0);
       lengths[lengths.length - 1] = steps;
     };
-    await new Ensemble(tiny, 0, 5).adapt(contradictory, { budget: { seconds: 4 }, views: 8, seed: 0, onStep });
+    const seconds = 100 * await secondsOf(contradictory, tiny, 5);
+    await new Ensemble(tiny, 0, 5).adapt(contradictory, { budget: { seconds }, views: 8, seed: 0, onStep });
     // Twice as much each time soon uses up all there is; rounds of one length would be some hundred.
     assert.ok(lengths.length > 3 && lengths.length < 20, `${lengths}`);
     assert.ok(Math.max(...lengths) > 5 * lengths[1], `${lengths}`);
@@ -83,7 +96,10 @@ eachBackend(
     const black = [[1, 2], [3, 4], [5, 6]].map((row) => ({ input: [row], output: [[0, 0]] }));
     const odd = { input: [[1, 2]], output: [[1, 1]] };
     const task: UnansweredTask = { id: "nearly black", train: [...black, odd], test: [{ input: [[7, 8]] }] };
-    const { guesses } = await new Ensemble(tiny, 0, 200).adapt(task, { budget: { seconds: 10 }, views: 8, seed: 0 });
+    // So many rows that a batch without the odd one is rare.
+    const prior = { config: { ...tiny.config, adaptation: { ...tiny.config.adaptation, batchSize: 16 } } };
+    const seconds = 8 * await secondsOf(task, prior, 100);
+    const { guesses } = await new Ensemble(prior, 0, 100).adapt(task, { budget: { seconds }, views: 8, seed: 0 });
     assert.ok(guesses[0].slice(0, 48).every(({ grid }) => String(grid) === "0,0"), "the first two agree");
     assert.ok(guesses[0].length > 48, `${guesses[0].length} guesses`);
   },
