@@ -96,7 +96,8 @@ function picture(task: Task, { answers, solver, seconds }: Solution): string {
       `${votes} (${(100 * halt).toFixed(0)} %${doubt ? `, doubt ${doubt.toFixed(1)}` : ""})`
     ).join(", ");
     rows.push(sideBySide(panels, colour, width));
-    rows.push(`votes (mean certainty, doubt in nats) of the best of ${candidates.length} candidates: ${votes}`);
+    const whose = candidates.length > 1 ? `the best of ${candidates.length} candidates` : "the only candidate";
+    rows.push(`votes (mean certainty, doubt in nats) of ${whose}: ${votes}`);
   });
   const how = solver.adaptation_steps
     ? `adapted in ${solver.adaptation_steps} steps`

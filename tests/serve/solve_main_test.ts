@@ -1,0 +1,49 @@
+/** The command `deno task solve`, as its user sees it. */
+import assert from "node:assert/strict";
+import { main } from "../../serve/solve_main.ts";
+import type { Solution } from "../../serve/solver.ts";
+import { run } from "../command.ts";
+
+const sample = (name: string) => new URL(`../../arc/samples/${name}`, import.meta.url).pathname;
+const known = sample("recolour.json");
+
+Deno.test("solve shows a known task's answers beside the truth, and how they were come by", async () => {
+  const { code, printed } = await run(main, known, "--backend", "cpu");
+  assert.equal(code, 0);
+  assert.match(printed, /test 1 +attempt 1 ✓ right +attempt 2 [✓✗] \w+ +truth/);
+  assert.match(
+    printed,
+    /votes \(mean certainty, doubt in nats\) of (the only candidate|the best of \d+ candidates): \d+ \(\d+ %/,
+  );
+  assert.match(
+    printed,
+    /^recolour: known to the weights; 32 looks of up to \d+ segments; [\d.]+ s \([\d.]+ s adapting\) on cpu with default/m,
+  );
+  assert.doesNotMatch(printed, /best of 1 candidates/);
+});
+
+Deno.test("solve --json prints the reply; with steps the seed decides it", async () => {
+  const ask = async (seed: string) => {
+    const { printed } = await run(main, known, ...["--adapt", "always", "--steps", "20", "--seed", seed, "--json"]);
+    return JSON.parse(printed.slice(printed.indexOf("{"))) as Solution;
+  };
+  const [first, again, other] = [await ask("3"), await ask("3"), await ask("4")];
+  assert.equal(first.id, "recolour");
+  assert.equal(first.solver.adaptation_steps, 40, "two members");
+  assert.deepEqual(again.answers, first.answers);
+  assert.notDeepEqual(
+    other.answers.map(({ candidates }) => candidates),
+    first.answers.map(({ candidates }) => candidates),
+  );
+});
+
+Deno.test("solve says what is wrong with its arguments, and with its file", async () => {
+  const folder = await run(main, sample(""));
+  assert.equal(folder.code, 2);
+  assert.match(folder.printed, /holds \d+ tasks; `deno task evaluate` solves many/);
+  const missing = await run(main, sample("none.json"));
+  assert.equal(missing.code, 1);
+  assert.match(missing.printed, /none\.json/);
+  assert.equal((await run(main)).code, 2);
+  assert.equal((await run(main, known, "--seconds", "soon")).code, 2);
+});
