@@ -45,7 +45,7 @@ What
   --out RUN/             where everything goes
 
 How
-  --adapt WHEN           auto (to tasks that the weights do not know), never or always. Default: auto
+  --adapt WHEN           auto (to tasks that the weights do not know well), never or always. Default: auto
   --seconds-per-task S   seconds, at most, for adapting to a task. Default: ${defaults.seconds}
   --steps-per-task N     steps of each adaptation; without seconds the answers are then decided by the seed
   --augmentations N      looks at each test input. Default: ${defaults.augmentations}

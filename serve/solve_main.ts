@@ -19,7 +19,7 @@ Usage: deno task solve TASK.json [options]
 
   --seconds S        seconds, at most, for adapting to an unseen task. Default: ${defaults.seconds}
   --steps N          steps of each adaptation; without --seconds the answer is then decided by the seed
-  --adapt WHEN       auto (to tasks that the weights do not know), never or always. Default: auto
+  --adapt WHEN       auto (to tasks that the weights do not know well), never or always. Default: auto
   --augmentations N  looks at each test input. Default: ${defaults.augmentations}
   --max-segments N   segments of thought for each look. Default: as trained
   --ranking HOW      invariants: an answer that departs from what all demonstrations have in common needs more votes; votes: votes

@@ -22,7 +22,7 @@ export interface SolveOptions {
   augmentations?: number;
   /** Segments of thought for each look. */
   maxSegments?: number;
-  /** Whether to adapt: to unseen tasks, never, or always. */
+  /** Whether to adapt: to tasks that are unseen, or known and most of whose looks do not agree; never; or always. */
   adapt?: "auto" | "never" | "always";
   /** Adaptations whose guesses are pooled, one a core at a time; as many as the seconds allow, until they agree, if not given. */
   members?: number;
@@ -154,10 +154,16 @@ export class Solver implements TaskSolver {
     const { maxSegments } = options;
     const trace = call.explain;
     const recognised = recognise(task, weights.tasks);
-    let guesses: ExplainedGuess[][];
+    let guesses: ExplainedGuess[][] = task.test.map(() => []);
     let [adaptSeconds, steps, looks] = [0, 0, 0];
     let curve: AdaptProgress[] = [];
-    if (wanted === "always" || (wanted === "auto" && !recognised)) {
+    if (wanted === "never" || (wanted === "auto" && recognised)) {
+      const late = () => call.signal?.aborted === true;
+      guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments, trace, late });
+      looks = Math.max(...guesses.map((own) => own.length));
+    }
+    // A row that was not learned well enough for its looks to agree is worth less than a fresh start.
+    if (wanted === "always" || (wanted === "auto" && !guesses.every(mostAgree))) {
       const { steps: most, seconds = most ? undefined : defaults.seconds } = options;
       const { signal, onProgress } = call;
       const adaptation = await this.#ensemble.adapt(task, {
@@ -170,12 +176,10 @@ export class Solver implements TaskSolver {
         signal,
         onStep: onProgress,
       });
-      ({ guesses, looks, steps, curve } = adaptation);
+      guesses = guesses.map((own, test) => [...own, ...adaptation.guesses[test]]);
+      ({ steps, curve } = adaptation);
+      looks = Math.max(looks, adaptation.looks);
       adaptSeconds = adaptation.seconds;
-    } else {
-      const late = () => call.signal?.aborted === true;
-      guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments, trace, late });
-      looks = Math.max(...guesses.map((own) => own.length));
     }
     const ranked = rank(task, guesses, options.ranking ?? defaults.ranking);
     const answers = ranked.map((candidates, test) => answer(candidates, call.explain ? guesses[test] : undefined));
@@ -195,6 +199,11 @@ export class Solver implements TaskSolver {
       ...(call.explain ? { curve } : {}),
     };
   }
+}
+
+/** Whether most guesses at a test input are the same. */
+function mostAgree(guesses: readonly Guess[]): boolean {
+  return guesses.length > 0 && vote(guesses)[0].votes > guesses.length / 2;
 }
 
 /** The candidates for every test input, best first; `guesses` are each test input's own. */
