@@ -163,7 +163,8 @@ export class Solver implements TaskSolver {
       looks = Math.max(...guesses.map((own) => own.length));
     }
     // A row that was not learned well enough for its looks to agree is worth less than a fresh start.
-    if (wanted === "always" || (wanted === "auto" && !guesses.every(mostAgree))) {
+    const unsure = !guesses.every(mostAgree) && !call.signal?.aborted;
+    if (wanted === "always" || (wanted === "auto" && unsure)) {
       const { steps: most, seconds = most ? undefined : defaults.seconds } = options;
       const { signal, onProgress } = call;
       const adaptation = await this.#ensemble.adapt(task, {

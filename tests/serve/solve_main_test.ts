@@ -19,7 +19,8 @@ Deno.test("solve shows a known task's answers beside the truth, and how they wer
     printed,
     /^recolour: known to the weights; 32 looks of up to \d+ segments; [\d.]+ s \([\d.]+ s adapting\) on cpu with default/m,
   );
-  assert.doesNotMatch(printed, /best of 1 candidates/);
+  const { printed: sure } = await run(main, sample("denoise.json"), "--backend", "cpu", "--adapt", "never");
+  assert.match(sure, /of the only candidate: 32 \(\d+ %/);
 });
 
 Deno.test("solve adapts to a known task exactly where most of its looks do not agree", async () => {
