@@ -35,6 +35,8 @@ export interface Puzzle {
 export interface SamplerOptions {
   /** Rows in a batch. */
   batchSize: number;
+  /** Cells of the canvas in a batch at most; no bound if 0 or not given. */
+  batchCells?: number;
   /** What grids are written on. */
   canvas: Canvas;
   /**
@@ -116,6 +118,14 @@ export function trainingCanvas(tasks: readonly TrainingTask[], marking: Canvas["
     [task, { ...task, train: pairs }].map((it) => taskCanvas(it, marking).side)
   );
   return { side: Math.max(...sides), marking };
+}
+
+/** Rows of a batch on a canvas: as many as its cells allow, at least one. */
+export function rowsOn(
+  side: number,
+  { batchSize, batchCells }: Pick<SamplerOptions, "batchSize" | "batchCells">,
+): number {
+  return batchCells ? Math.max(1, Math.min(batchSize, Math.floor(batchCells / side ** 2))) : batchSize;
 }
 
 /** Indices of the tasks that share a canvas, and its side; every task is in one of them. */
@@ -227,9 +237,10 @@ interface Draw {
 function planByPuzzle(
   tasks: readonly TrainingTask[],
   groups: Puzzle[][],
-  { batchSize, canvas }: SamplerOptions,
+  { canvas, ...size }: SamplerOptions,
   stream: Random,
 ): Draw[][] {
+  const batchSize = rowsOn(canvas.side, size);
   const batches: Draw[][] = [];
   let batch: Draw[] = [];
   const pairs = tasks.reduce((sum, { pairs }) => sum + pairs.length, 0);
@@ -251,16 +262,16 @@ function planByPair(
   tasks: readonly TrainingTask[],
   groups: Puzzle[][],
   rooms: { side: number; members: number[] }[],
-  { batchSize, canvas }: SamplerOptions,
+  { canvas, ...size }: SamplerOptions,
   stream: Random,
 ): Draw[][] {
   const pairs = tasks.reduce((sum, { pairs }) => sum + pairs.length, 0);
   const roomOf = tasks.map((_, task) => rooms.find(({ members }) => members.includes(task))!);
-  const batches = Math.max(1, Math.floor(pairs / batchSize));
+  const batches = Math.max(1, Math.floor(pairs / size.batchSize));
   return Array.from({ length: batches }, () => {
     // A task drawn from all decides the room, so that rooms come as often as their tasks are many.
     const { side, members } = rooms.length > 1 ? roomOf[stream.integer(tasks.length)] : rooms[0];
-    return Array.from({ length: batchSize }, () => {
+    return Array.from({ length: rowsOn(side, size) }, () => {
       const task = members[stream.integer(members.length)];
       return {
         puzzle: groups[task][0],

@@ -33,9 +33,9 @@ export const families: Record<string, Family> = {
   ...panels,
 };
 
-/** Sides of the grids of a rule; no grid of any rule is larger than the largest. */
-const RULE_SIDES = [5, 7, 7, 9, 9, 10];
-const LARGEST = Math.max(...RULE_SIDES);
+/** Sides of the grids of a rule, about; none of its grids is larger, but up to the least bound. */
+const RULE_SIDES = [5, 7, 9, 10, 10, 13, 16, 20, 30];
+const LEAST_BOUND = 10;
 
 /** Attempts at a pair, and at a rule that has enough of them. */
 const ATTEMPTS = 50;
@@ -61,13 +61,15 @@ export function ruleTasks(perFamily: number, pairs: number, seed: number): Task[
 
 /** Pairs of one rule with different inputs, none of which stays as it is; nothing if the rule has too few. */
 function drawPairs(family: Family, random: Random, count: number): Pair[] | undefined {
-  const rule = family(random, RULE_SIDES[random.integer(RULE_SIDES.length)]);
+  const side = RULE_SIDES[random.integer(RULE_SIDES.length)];
+  const rule = family(random, side);
+  const bound = Math.max(side, LEAST_BOUND);
   const found = new Map<string, Pair>();
   try {
     for (let attempt = 0; attempt < ATTEMPTS * count && found.size < count; attempt++) {
       const pair = rule(random);
       const input = JSON.stringify(pair.input);
-      if (fits(pair) && input !== JSON.stringify(pair.output)) found.set(input, pair);
+      if (fits(pair, bound) && input !== JSON.stringify(pair.output)) found.set(input, pair);
     }
   } catch (error) {
     if (!(error instanceof NoPairError)) throw error;
@@ -75,6 +77,6 @@ function drawPairs(family: Family, random: Random, count: number): Pair[] | unde
   return found.size === count ? [...found.values()] : undefined;
 }
 
-function fits({ input, output }: Pair): boolean {
-  return [input, output].every((grid) => grid.length <= LARGEST && grid[0].length <= LARGEST);
+function fits({ input, output }: Pair, bound: number): boolean {
+  return [input, output].every((grid) => grid.length <= bound && grid[0].length <= bound);
 }

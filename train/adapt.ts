@@ -11,7 +11,7 @@ import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
 import { copyNetwork, initialise, initialRow, type Network } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
-import { type Config, requireTokens, type TrainingConfig } from "./config.ts";
+import { type Config, requireTokens } from "./config.ts";
 import { canvasFor, type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
 import { createTrainingState, disposeTrainingState, nextBatch, trainStep } from "./step.ts";
@@ -153,7 +153,8 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   const canvas = canvasFor(task, training.marking, prior.network);
   requireTokens(prior.config.model, canvas);
   const sampler = createSampler([{ task, pairs: task.train, rule: sizeRule(task.train) }], {
-    batchSize: rowsOn(canvas.side, training),
+    batchSize: training.batchSize,
+    batchCells: training.batchCells,
     canvas,
     identity: training.identity,
     augmentations: training.augmentations,
@@ -213,11 +214,6 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   } finally {
     disposeTrainingState(state);
   }
-}
-
-/** Rows of a batch on a canvas. */
-export function rowsOn(side: number, { batchSize, batchCells }: TrainingConfig): number {
-  return batchCells ? Math.max(1, Math.min(batchSize, Math.floor(batchCells / side ** 2))) : batchSize;
 }
 
 /** Rows for new puzzles. */

@@ -14,7 +14,7 @@ const decay = z.number().min(0).max(1);
 export const trainingSchema = z.strictObject({
   /** B, rows in a batch. */
   batchSize: z.int().min(1),
-  /** Cells of the canvas in a batch at most, for one task: large canvases get fewer rows and more steps a second; 0: no bound. */
+  /** Cells of the canvas in a batch at most: large canvases get fewer rows and more steps a second; 0: no bound. */
   batchCells: z.int().min(0).default(0),
   /** How a puzzle is identified: each augmentation has a row of its own (HRM), or a task has one and is told the augmentation. */
   identity: z.enum(["augmentation", "task"]),
@@ -85,9 +85,6 @@ export const configSchema = z.strictObject({
       problem("identity", `must be ${told ? "task" : "augmentation"} with conditioning ${model.conditioning}`);
     }
     if (identity === "task" && marking !== "outside") problem("marking", "must be outside with identity task");
-  }
-  if (training.batchCells) {
-    context.addIssue({ code: "custom", path: ["training", "batchCells"], message: "must be 0: it is for one task" });
   }
   if (!training.bySize || (training.identity === "task" && model.halting === "fixed")) return;
   const message = "needs identity task and halting fixed, where all rows of a batch begin and end together";

@@ -35,7 +35,7 @@ export class Display {
   }
 
   /** A step was made. */
-  show(report: TrainReport, batchSize: number): void {
+  show(report: TrainReport): void {
     const { metrics } = report;
     // Rows halt at different steps: a running mean tells more than one step's handful.
     this.#halted = this.#halted * 0.98 + metrics.count;
@@ -43,7 +43,7 @@ export class Display {
     this.#segments = this.#segments * 0.98 + metrics.segments;
     const per = Math.max(this.#halted, 1e-9);
     const shown: Shown = {
-      loss: (report.losses.total / batchSize).toFixed(4),
+      loss: (report.losses.total / report.rows).toFixed(4),
       exact: `${(100 * this.#exact / per).toFixed(1)} %`,
       segments: (this.#segments / per).toFixed(1),
       speed: report.examplesPerSecond.toFixed(0),

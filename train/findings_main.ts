@@ -111,7 +111,7 @@ async function run(args: string[]): Promise<number> {
         console.log(`training ${name}`);
         display = { of: name, bar: new Display("steps", event.report.totalSteps) };
       }
-      display.bar.show(event.report, config.training.batchSize);
+      display.bar.show(event.report);
     }
     display?.bar.stop();
     if (!next.value) {

@@ -7,7 +7,6 @@ import { createSampler, type Sampler, type TrainingTask } from "../arc/dataset.t
 import { identify } from "../arc/identity.ts";
 import { createRandom, type Random, randomFromState } from "../arc/random.ts";
 import { copyNetwork, initialise, initialRow } from "../model/parameters.ts";
-import type { Prior } from "./adapt.ts";
 import { breathe } from "./breathe.ts";
 import { type KnownTask, loadState, saveState, saveWeights, type Weights } from "./checkpoint.ts";
 import { type Config, requireTokens } from "./config.ts";
@@ -35,8 +34,11 @@ export interface TrainOptions {
   seconds?: number;
   /** The weights file. */
   out: string;
-  /** What a new run starts from instead of from nothing: a network, which stays as it is, and a row for every puzzle. */
-  start?: Prior;
+  /**
+   * What a new run starts from instead of from nothing: a network, which stays as it is, the rows of tasks of the same names, and their mean for
+   * all other puzzles.
+   */
+  start?: Pick<Weights, "network" | "table" | "tasks">;
   /** Whether to go on from `out`. */
   resume?: boolean;
   /** How many parts a batch is worked on in; one if not given. */
@@ -53,7 +55,7 @@ export interface TrainReport extends StepReport {
   step: number;
   /** Steps in all as far as can be told. */
   totalSteps: number;
-  /** Rows worked on a second. */
+  /** Rows worked on a second, since this run began or was resumed. */
   examplesPerSecond: number;
   /** Seconds of training so far, earlier runs included. */
   seconds: number;
@@ -93,6 +95,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
   requireTokens(config.model, { side, marking: training.marking });
   const sampler = createSampler(tasks, {
     batchSize: training.batchSize,
+    batchCells: training.batchCells,
     canvas: { side, marking: training.marking },
     bySize: training.bySize,
     identity: training.identity,
@@ -102,8 +105,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
   const known = knownTasks(tasks, sampler);
   const { state, random, seconds: before } = options.resume
     ? await resume(out, sampler, known, config)
-    : begin(config, sampler, options.start);
+    : begin(config, sampler, known, options.start);
   const started = performance.now();
+  let examples = 0;
   const seconds = () => before + (performance.now() - started) / 1000;
   let saved = seconds();
   // A run that is resumed has saved before.
@@ -137,6 +141,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
       const totalSteps = Math.min(options.steps ?? Infinity, affordable);
       const batch = nextBatch(state, sampler, config);
       const report = await trainStep(state, batch, config, totalSteps, random, { parts });
+      examples += report.rows;
       if (!Number.isFinite(report.losses.total)) {
         throw new DivergedError(
           `Training diverged at step ${state.steps}: the loss is ${report.losses.total}; ${remains()}. ` +
@@ -149,7 +154,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
         totalSteps,
         seconds: seconds(),
         weights,
-        examplesPerSecond: state.steps * training.batchSize / seconds(),
+        examplesPerSecond: examples / (seconds() - before),
       };
       if (seconds() - saved >= saveEvery) await save();
       await breathe();
@@ -185,16 +190,27 @@ interface Start {
   seconds: number;
 }
 
-function begin(config: Config, sampler: Sampler, start?: Prior): Start {
+function begin(config: Config, sampler: Sampler, known: readonly KnownTask[], start?: TrainOptions["start"]): Start {
   const random = createRandom(config.seed);
   const table = new PuzzleTable(sampler.rows, config.model.puzzleWidth, config.training.puzzleRule);
-  const row = start?.row ?? initialRow(config.model, random.fork("row"));
-  for (let i = 1; i < table.rows; i++) table.row(i).set(row);
+  const mean = start && start.table.rows > 1 ? start.table.mean(1) : initialRow(config.model, random.fork("row"));
+  const learned = new Map(start && rowsByLook(start.tasks));
+  for (const [look, row] of rowsByLook(known)) {
+    const old = learned.get(look);
+    table.row(row).set(old === undefined ? mean : start!.table.row(old));
+  }
   const network = start?.network
     ? { ...copyNetwork(start.network), config: config.model }
     : initialise(config.model, random.fork("network"));
   const state = createTrainingState(network, table, config);
   return { state, random: random.fork("exploration"), seconds: 0 };
+}
+
+/** The row of every look at a task, the task by its name. */
+function rowsByLook(tasks: readonly KnownTask[]): [string, number][] {
+  return tasks.flatMap(({ id, views }) =>
+    views.map(({ row, augmentation }): [string, number] => [JSON.stringify([id, augmentation]), row])
+  );
 }
 
 function taskNames(known: readonly KnownTask[]): string {

@@ -11,7 +11,6 @@ import { families, ruleTasks } from "../arc/rules.ts";
 import { type BackendName, type Precision, startBackend } from "../model/backend.ts";
 import { type Preset, presets } from "../model/config.ts";
 import { countParameters } from "../model/parameters.ts";
-import type { Prior } from "./adapt.ts";
 import { cannotResume, companionPath, loadConfig, loadWeights, type Weights } from "./checkpoint.ts";
 import {
   type Arguments,
@@ -57,7 +56,8 @@ How
   --config FILE      JSON with any of {"model": {…}, "training": {…}, "adaptation": {…}} on top of the preset (model/config.ts and
                      train/config.ts explain each value): {"training": {"batchSize": 8}} for less memory, {"model": {"tokens": 900}}
                      for the official canvas of 30x30 instead of the smallest that holds all tasks
-  --start FILE       weights whose network, and mean puzzle, a new run starts from; the preset must be theirs
+  --start FILE       weights whose network a new run starts from, with its rows for tasks of the same names and their mean for
+                     others; the preset must be theirs
   --seed N           all randomness comes from it. Default: 0
   --backend NAME     auto (a GPU if there is one, else the processor), webgpu, cpu, or stock (unaided tfjs). Default: auto
   --precision P      f32, or f16: a GPU's layers multiply in half precision, all else stays in f32. Default: f32
@@ -95,15 +95,15 @@ async function readResumed(out: string, { values }: Arguments, overrides: Config
 }
 
 /** What a run of `config` may start from. */
-async function readStart(file: string, config: Config): Promise<Prior> {
-  const { network, table, config: own } = await loadWeights(file);
+async function readStart(file: string, config: Config): Promise<Weights> {
+  const weights = await loadWeights(file);
   const needed = JSON.stringify({ ...config.model, tokens: 0 });
-  if (JSON.stringify({ ...own.model, tokens: 0 }) !== needed) {
+  if (JSON.stringify({ ...weights.config.model, tokens: 0 }) !== needed) {
     throw new Error(
       `Cannot start from ${file}: its network is another; choose its preset, or its values with --config`,
     );
   }
-  return { config, network, row: table.rows > 1 ? table.mean(1) : undefined };
+  return weights;
 }
 
 /** The command; returns its exit code. */
@@ -212,7 +212,7 @@ async function run(args: string[]): Promise<number> {
     while (!next.done) {
       const report = next.value;
       await line(report);
-      display.show(report, batchSize);
+      display.show(report);
       if (evalEvery && report.step % evalEvery === 0) await tellScore(report.step, report.weights());
       next = await run.next();
     }

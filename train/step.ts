@@ -37,6 +37,8 @@ export interface TrainingState {
 
 /** What a step did; sums over rows. */
 export interface StepReport {
+  /** B, rows of the batch. */
+  rows: number;
   /** Losses as officially summed, before the division by B. */
   losses: { total: number; answer: number; halt: number; continue: number };
   /** Official metrics: sums over the rows that halted in this step and have labels. */
@@ -117,7 +119,10 @@ export async function trainStep(
   const { network, table } = state;
   const { model, training } = config;
   const { size: B, tokens: S } = batch;
-  const carry = state.carry ?? initialCarry(network, B, S);
+  // Where all rows go on together, the next batch may have another size.
+  const fits = state.carry?.segments.length === B;
+  if (state.carry && !fits) tf.dispose([state.carry.state.zH, state.carry.state.zL] as tf.TensorContainer);
+  const carry = fits ? state.carry! : initialCarry(network, B, S);
   const held = mergeBatch(state.held, batch, carry.halted);
   const segments = carry.segments.map((count, row) => (carry.halted[row] ? 0 : count) + 1);
   const started = resetHalted(network, carry, S);
@@ -173,6 +178,7 @@ export async function trainStep(
   tf.dispose([result.gradients, result.rowGradient, result.logits, zero, scale, norm] as tf.TensorContainer);
   tf.dispose([result.q, result.target, result.losses] as unknown as tf.TensorContainer);
   return {
+    rows: B,
     losses: { total, answer: ofAnswer, halt: ofHalt, continue: ofContinue },
     metrics,
     gradientNorm,

@@ -5,6 +5,7 @@ import {
   createSampler,
   describe,
   ROUNDS,
+  rowsOn,
   type Sampler,
   SIDES,
   trainingCanvas,
@@ -261,18 +262,37 @@ Deno.test("Sampler scores the border of the answer fully and the rest by a tenth
   }
 });
 
+Deno.test("rowsOn() keeps a batch within its cells, but never without a row", () => {
+  const rows = (batchCells?: number) => [5, 10, 11, 30].map((side) => rowsOn(side, { batchSize: 6, batchCells }));
+  assert.deepEqual(rows(800), [6, 6, 6, 1]);
+  assert.deepEqual(rows(100), [4, 1, 1, 1]);
+  assert.deepEqual(rows(0), [6, 6, 6, 6]);
+  assert.deepEqual(rows(), [6, 6, 6, 6]);
+});
+
+Deno.test("Sampler keeps every batch within its cells", () => {
+  const batches = (own: object) => {
+    const sampler = createSampler(demonstrations(task(0, 2), task(1, 3)), { ...options, batchCells: 80, ...own });
+    return take(sampler, 9).map(({ size }) => size);
+  };
+  assert.deepEqual(batches({}), Array(9).fill(3));
+  assert.deepEqual(batches({ identity: "task" }), Array(9).fill(3));
+});
+
 Deno.test("Sampler by size puts tasks of about one size together, each as often as any other", () => {
   const wide = (index: number, width: number): Task => {
     const grid = [Array(width).fill(index + 1)];
     return { id: `w${index}`, train: [{ input: grid, output: grid }], test: [{ input: grid }] };
   };
   const widths = [3, 5, 6, 8, 9, 9];
-  const sampler = createSampler(demonstrations(...widths.map((width, i) => wide(i, width))), {
+  const sized = {
     ...options,
-    canvas: { side: 9, marking: "outside" },
-    identity: "task",
+    canvas: { side: 9, marking: "outside" } as Canvas,
+    identity: "task" as Identity,
     bySize: true,
-  });
+  };
+  const training = demonstrations(...widths.map((width, i) => wide(i, width)));
+  const sampler = createSampler(training, sized);
   const counts = widths.map(() => 0);
   for (const batch of take(sampler, 600)) {
     const side = Math.sqrt(batch.tokens);
@@ -285,6 +305,9 @@ Deno.test("Sampler by size puts tasks of about one size together, each as often 
     }
   }
   for (const count of counts) assert(Math.abs(count / 3600 - 1 / 6) < 0.05, `${counts}`);
+  const bounded = createSampler(training, { ...sized, batchCells: 200 });
+  const sizes = new Set(take(bounded, 100).map(({ tokens, size }) => `${tokens}: ${size}`));
+  assert.deepEqual([...sizes].sort(), ["25: 6", "49: 4", "81: 2"]);
 });
 
 Deno.test("Sampler ignores exactly the cells without weight", () => {

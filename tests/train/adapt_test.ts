@@ -3,19 +3,11 @@ import type { UnansweredTask } from "../../arc/task.ts";
 import { createRandom } from "../../arc/random.ts";
 import { rolesWidth } from "../../model/config.ts";
 import { initialise } from "../../model/parameters.ts";
-import { adapt, type Prior, rowsOn, Snapshots } from "../../train/adapt.ts";
+import { adapt, type Prior, Snapshots } from "../../train/adapt.ts";
 import { type ConfigOverrides, makeConfig } from "../../train/config.ts";
 import { guess, toldViews } from "../../train/guess.ts";
 import { PuzzleTable } from "../../train/puzzle_table.ts";
 import { eachBackend } from "../backends.ts";
-
-Deno.test("rowsOn() keeps a batch within its cells, but never without a row", () => {
-  const { adaptation, training } = makeConfig("loop", 10);
-  const sides = [5, 10, 11, 20, 28, 30];
-  assert.deepEqual(sides.map((side) => rowsOn(side, adaptation)), [8, 8, 6, 2, 1, 1]);
-  assert.deepEqual(sides.map((side) => rowsOn(side, { ...adaptation, batchCells: 100 })), [4, 1, 1, 1, 1, 1]);
-  assert.deepEqual(sides.map((side) => rowsOn(side, training)), Array(6).fill(training.batchSize), "0: no bound");
-});
 
 /** Trains in steps of a hundredth of the budget, from what is spent; tells what was spent before each guesses and at the end. */
 function simulate(cost: number, spent = 0): { at: number[]; end: number } {

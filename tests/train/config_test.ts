@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Preset, presets } from "../../model/config.ts";
-import { rowsOn } from "../../train/adapt.ts";
+import { rowsOn } from "../../arc/dataset.ts";
 import { makeConfig, parseConfig, requireTokens } from "../../train/config.ts";
 
 Deno.test("makeConfig() makes a configuration of every preset", () => {
@@ -41,11 +41,9 @@ Deno.test("makeConfig() names a wrong value by its path, those that only fit tog
   );
 });
 
-Deno.test("makeConfig() bounds cells of a batch for one task only", () => {
-  assert.equal(makeConfig("loop", 5, { adaptation: { batchCells: 100 } }).adaptation.batchCells, 100);
-  assert.throws(() => makeConfig("loop", 5, { training: { batchCells: 100 } }), {
-    message: /training\.batchCells: must be 0/,
-  });
+Deno.test("makeConfig() adapts the looped network with eight rows up to side 10, and one on the largest", () => {
+  const { adaptation } = makeConfig("loop", 10);
+  assert.deepEqual([5, 10, 11, 20, 28, 30].map((side) => rowsOn(side, adaptation)), [8, 8, 6, 2, 1, 1]);
 });
 
 Deno.test("makeConfig() adapts official networks with 32 rows on canvases up to side 10, and 3 on the largest", () => {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
+import { identityAugmentation } from "../../arc/augment.ts";
 import { trainingTasks } from "../../arc/dataset.ts";
 import { createRandom } from "../../arc/random.ts";
 import { rolesWidth } from "../../model/config.ts";
 import { initialise } from "../../model/parameters.ts";
 import { makeConfig } from "../../train/config.ts";
+import { PuzzleTable } from "../../train/puzzle_table.ts";
 import { DivergedError, train, type TrainOptions } from "../../train/loop.ts";
 import { eachBackend } from "../backends.ts";
 import { inTemporaryFolder } from "../temporary_folder.ts";
@@ -17,22 +19,41 @@ const config = makeConfig("loop", 2, {
   training: { batchSize: 2, learningRate: 0, puzzleLearningRate: 0, ema: 0 },
 });
 const pair = { input: [[1, 2]], output: [[2, 1]] };
-const tasks = trainingTasks([{ tasks: [{ id: "swap", train: [pair], test: [{ input: [[3, 4]] }] }], useTest: false }]);
+const taskNamed = (id: string) => ({ id, train: [pair], test: [{ input: [[3, 4]] }] });
+const tasks = trainingTasks([{ tasks: [taskNamed("swap"), taskNamed("new")], useTest: false }]);
 
-eachBackend("train() starts from a network and a puzzle's row where it is given them", async () => {
-  await inTemporaryFolder(async (folder) => {
-    const network = initialise(config.model, createRandom(9));
-    const row = Float32Array.from({ length: config.model.puzzleWidth }, (_, i) => i / 100);
-    const out = join(folder, "W.safetensors");
-    const run = train({ tasks, config, side: 2, steps: 1, out, start: { config, network, row } });
-    let next = await run.next();
-    while (!next.done) next = await run.next();
-    assert.deepEqual(next.value.table.row(1), row);
-    for (const [name, tensor] of Object.entries(network.parameters)) {
-      assert.deepEqual(await next.value.network.parameters[name].data(), await tensor.data(), name);
-    }
+/** Weights of two tasks, one of them named swap, both recognised by their names only. */
+function start(): NonNullable<TrainOptions["start"]> {
+  const table = new PuzzleTable(3, config.model.puzzleWidth, "adamw");
+  table.row(1).fill(1);
+  table.row(2).fill(4);
+  const known = (id: string, row: number) => ({
+    id,
+    key: "",
+    canonical: identityAugmentation(),
+    views: [{ row, augmentation: identityAugmentation() }],
   });
-}, ["cpu"]);
+  return { network: initialise(config.model, createRandom(9)), table, tasks: [known("other", 1), known("swap", 2)] };
+}
+
+eachBackend(
+  "train() starts from a network, its rows for tasks of the same names, and their mean for others",
+  async () => {
+    await inTemporaryFolder(async (folder) => {
+      const out = join(folder, "W.safetensors");
+      const from = start();
+      const run = train({ tasks, config, side: 2, steps: 1, out, start: from });
+      let next = await run.next();
+      while (!next.done) next = await run.next();
+      const { table } = next.value;
+      assert.deepEqual([1, 2].map((row) => new Set(table.row(row))), [new Set([4]), new Set([2.5])]);
+      for (const [name, tensor] of Object.entries(from.network.parameters)) {
+        assert.deepEqual(await next.value.network.parameters[name].data(), await tensor.data(), name);
+      }
+    });
+  },
+  ["cpu"],
+);
 
 eachBackend("train() needs steps or seconds, and of both schedules by the fewer steps", async () => {
   await inTemporaryFolder(async (folder) => {
@@ -54,11 +75,12 @@ eachBackend("train() that diverges says what to do, and whether there are weight
     const out = join(folder, "W.safetensors");
     const finish = (options: Partial<TrainOptions>) =>
       Array.fromAsync(train({ tasks, config, side: 2, steps: 9, out, ...options }));
-    const network = initialise(config.model, createRandom(9));
+    const from = start();
+    const { network } = from;
     network.parameters.readout.dispose();
     network.parameters.readout = tf.fill([size.width, size.width], NaN);
     await assert.rejects(
-      finish({ start: { config, network } }),
+      finish({ start: from }),
       new DivergedError(
         "Training diverged at step 1: the loss is NaN; no weights were saved yet. Start a new run with a lower learningRate.",
       ),
@@ -70,3 +92,35 @@ eachBackend("train() that diverges says what to do, and whether there are weight
     );
   });
 }, ["cpu"]);
+
+eachBackend(
+  "train() by size and cells works on batches of different sizes one after the other, and keeps no tensor",
+  async () => {
+    await inTemporaryFolder(async (folder) => {
+      const wide = { input: [Array(7).fill(1)], output: [Array(7).fill(2)] };
+      const mixed = trainingTasks([{
+        tasks: [taskNamed("swap"), { id: "wide", train: [wide, wide], test: [] }].map((task) => ({
+          ...task,
+          train: Array(4).fill(task.train[0]),
+        })),
+        useTest: false,
+      }]);
+      const sized = { ...config, training: { ...config.training, batchSize: 3, batchCells: 75, bySize: true } };
+      const tensors = new Map<number, number>();
+      for await (
+        const { rows, losses } of train({
+          tasks: mixed,
+          config: sized,
+          side: 7,
+          steps: 24,
+          out: join(folder, "W.safetensors"),
+        })
+      ) {
+        assert.ok(losses.total > 0);
+        tensors.set(rows, tf.memory().numTensors);
+      }
+      assert.deepEqual([...tensors.keys()].sort(), [1, 3]);
+    });
+  },
+  ["cpu"],
+);
