@@ -4,14 +4,14 @@
  * @module
  */
 import { apply, applyToTask, type Augmentation, invert } from "../arc/augment.ts";
-import { createSampler, type Puzzle } from "../arc/dataset.ts";
+import { createSampler, type Puzzle, rowsOn } from "../arc/dataset.ts";
 import { createRandom, type Random } from "../arc/random.ts";
 import { sizeRule } from "../arc/size.ts";
 import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
 import { copyNetwork, initialise, initialRow, type Network } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
-import { type Config, requireTokens } from "./config.ts";
+import { type Config, requireTokens, type TrainingConfig } from "./config.ts";
 import { canvasFor, type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
 import { PuzzleTable } from "./puzzle_table.ts";
 import { createTrainingState, disposeTrainingState, nextBatch, trainStep } from "./step.ts";
@@ -146,11 +146,12 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   const { budget, seed, signal, onStep } = options;
   if (!budget.seconds && !budget.steps) throw new Error("Cannot adapt: the budget needs seconds or steps");
   const started = performance.now();
-  const { adaptation: training } = prior.config;
-  // From here on the one task is all there is to train on.
-  const config = { ...prior.config, training };
+  const { adaptation } = prior.config;
   const random = createRandom(seed).fork("adapt");
-  const canvas = canvasFor(task, training.marking, prior.network);
+  const canvas = canvasFor(task, adaptation.marking, prior.network);
+  // From here on the one task is all there is to train on.
+  const training = { ...adaptation, maxSegments: segmentsOn(canvas.side, adaptation) };
+  const config = { ...prior.config, training };
   requireTokens(prior.config.model, canvas);
   const sampler = createSampler([{ task, pairs: task.train, rule: sizeRule(task.train) }], {
     batchSize: training.batchSize,
@@ -214,6 +215,12 @@ async function learn(task: Task, prior: Prior, options: Omit<AdaptOptions, "star
   } finally {
     disposeTrainingState(state);
   }
+}
+
+/** Segments of training on a canvas: few rows get few, so that as many steps see more examples. */
+export function segmentsOn(side: number, training: TrainingConfig): number {
+  const { maxSegments, batchSize } = training;
+  return maxSegments && Math.max(1, Math.floor(maxSegments * rowsOn(side, training) / batchSize));
 }
 
 /** Rows for new puzzles. */

@@ -16,6 +16,11 @@ export const trainingSchema = z.strictObject({
   batchSize: z.int().min(1),
   /** Cells of the canvas in a batch at most: large canvases get fewer rows and more steps a second; 0: no bound. */
   batchCells: z.int().min(0).default(0),
+  /**
+   * Segments of training that a row gets at most; 0: as many as the model's. With fewer a network sees more examples in as many steps, and
+   * still thinks as long when it answers. Where cells leave an adaptation fewer rows, it gives these fewer in proportion, at least one.
+   */
+  maxSegments: z.int().min(0).default(0),
   /** How a puzzle is identified: each augmentation has a row of its own (HRM), or a task has one and is told the augmentation. */
   identity: z.enum(["augmentation", "task"]),
   /** Distinct augmented looks of each task besides the original; they count with identity `augmentation` only. */
@@ -101,6 +106,7 @@ export type Config = z.infer<typeof configSchema>;
 const officialTraining: TrainingConfig = {
   batchSize: 768,
   batchCells: 0,
+  maxSegments: 0,
   identity: "augmentation",
   augmentations: 1000,
   marking: "eos",
@@ -141,6 +147,7 @@ const loopAdaptation: TrainingConfig = {
   ...officialTraining,
   batchSize: 8,
   batchCells: 800,
+  maxSegments: 2,
   identity: "task",
   augmentations: 0,
   marking: "outside",
@@ -165,6 +172,7 @@ const loopTraining: TrainingConfig = {
   ...loopAdaptation,
   batchSize: 16,
   batchCells: 0,
+  maxSegments: 0,
   learningRate: 2e-3,
   puzzleLearningRate: 1e-2,
   ema: 0.99,

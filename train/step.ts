@@ -117,7 +117,8 @@ export async function trainStep(
   { parts = 1, observe }: StepOptions = {},
 ): Promise<StepReport> {
   const { network, table } = state;
-  const { model, training } = config;
+  const { training } = config;
+  const model = { ...config.model, maxSegments: training.maxSegments || config.model.maxSegments };
   const { size: B, tokens: S } = batch;
   // Where all rows go on together, the next batch may have another size.
   const fits = state.carry?.segments.length === B;

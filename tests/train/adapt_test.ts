@@ -3,11 +3,20 @@ import type { UnansweredTask } from "../../arc/task.ts";
 import { createRandom } from "../../arc/random.ts";
 import { rolesWidth } from "../../model/config.ts";
 import { initialise } from "../../model/parameters.ts";
-import { adapt, type Prior, Snapshots } from "../../train/adapt.ts";
+import { adapt, type Prior, segmentsOn, Snapshots } from "../../train/adapt.ts";
 import { type ConfigOverrides, makeConfig } from "../../train/config.ts";
 import { guess, toldViews } from "../../train/guess.ts";
 import { PuzzleTable } from "../../train/puzzle_table.ts";
 import { eachBackend } from "../backends.ts";
+
+Deno.test("segmentsOn() gives fewer rows fewer segments in proportion, at least one, but as many as the model's where none are named", () => {
+  const { adaptation, training } = makeConfig("loop", 10);
+  const sides = [5, 10, 11, 20, 30];
+  assert.deepEqual(sides.map((side) => segmentsOn(side, adaptation)), [2, 2, 1, 1, 1]);
+  assert.deepEqual(sides.map((side) => segmentsOn(side, { ...adaptation, maxSegments: 8 })), [8, 8, 6, 2, 1]);
+  assert.deepEqual(sides.map((side) => segmentsOn(side, { ...adaptation, maxSegments: 0 })), [0, 0, 0, 0, 0]);
+  assert.deepEqual(sides.map((side) => segmentsOn(side, training)), [0, 0, 0, 0, 0]);
+});
 
 /** Trains in steps of a hundredth of the budget, from what is spent; tells what was spent before each guesses and at the end. */
 function simulate(cost: number, spent = 0): { at: number[]; end: number } {

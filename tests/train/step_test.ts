@@ -307,6 +307,27 @@ for (const name of ["hrm", "loop"]) {
     assert.deepEqual(runs[0], runs[1]);
   }, ["cpu"]);
 
+  eachBackend(
+    `trainStep() of ${name} with fewer segments trains as a model of so few does, and as its own with 0`,
+    async () => {
+      const trained = async (segments: number, models: number) => {
+        const base = withTraining(relativeNamed(name).config, { maxSegments: segments, exploration: 0 });
+        const config = { ...base, model: { ...base.model, maxSegments: models } };
+        const state = trainingState(config);
+        const reports = [];
+        for (let t = 1; t <= 6; t++) {
+          reports.push(await trainStep(state, randomBatch(config, t), config, 20, createRandom(4)));
+        }
+        const weights = await weightsOf(state.network.parameters);
+        disposeTrainingState(state);
+        return { reports, weights };
+      };
+      for (const segments of [1, 2]) assert.deepEqual(await trained(segments, 4), await trained(0, segments));
+      assert.notDeepEqual(await trained(1, 4), await trained(0, 4));
+    },
+    ["cpu"],
+  );
+
   eachBackend(`trainStep() of ${name} learns one batch by heart`, async () => {
     const config = withTraining(relativeNamed(name).config, { learningRate: 5e-3, ema: 0 });
     const state = trainingState(config);
