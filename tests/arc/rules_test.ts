@@ -49,7 +49,9 @@ Deno.test("ruleTasks() draws valid tasks of every family, the same for the same 
       assert.ok(Math.max(input.length, input[0].length, output!.length, output![0].length) <= 30, task.id);
     }
   }
-  const largest = tasks.map(({ train }) => Math.max(...train.map(({ input }) => Math.max(input.length, input[0].length))));
+  const largest = tasks.map(({ train }) =>
+    Math.max(...train.map(({ input }) => Math.max(input.length, input[0].length)))
+  );
   assert.ok(largest.some((side) => side <= 5) && largest.some((side) => side > 20), `${largest}`);
   assert.deepEqual(ruleTasks(1, 8, 3), tasks);
   assert.notDeepEqual(ruleTasks(1, 8, 4), tasks);
