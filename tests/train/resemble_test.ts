@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { apply, applyToTask, invert } from "../../arc/augment.ts";
 import { createRandom } from "../../arc/random.ts";
 import { ruleTasks } from "../../arc/rules.ts";
+import { taskCanvas } from "../../arc/size.ts";
 import type { UnansweredTask } from "../../arc/task.ts";
 import { rolesWidth } from "../../model/config.ts";
 import { adapt, type Adaptation } from "../../train/adapt.ts";
@@ -19,10 +20,10 @@ const defaults = new URL("../../weights/default.safetensors", import.meta.url).p
 eachBackend("resemblances() finds the family of a known rule again, turned and renamed", async () => {
   const { network, table, tasks } = await loadWeights(defaults);
   const augmentation = { dihedral: 3, colours: [0, 4, 7, 1, 9, 2, 5, 8, 3, 6] };
-  // Rules drawn anew: the weights know others of these families.
-  const drawn = ruleTasks(1, 4, 99);
+  // Rules drawn anew, of a size that the weights have learned: they know others of these families.
+  const drawn = ruleTasks(6, 4, 99).filter((task) => taskCanvas(task, "outside").side <= 10);
   for (const family of ["enlarge", "surround", "hollow"]) {
-    const asked = applyToTask(augmentation, drawn.find(({ id }) => id === `${family} 1`)!);
+    const asked = applyToTask(augmentation, drawn.find(({ id }) => id.split(" ")[0] === family)!);
     const found = await resemblances(asked, network, table, { count: 3, random: createRandom(0) });
     assert.equal(tasks[found[0].row - 1].id.split(" ")[0], family);
     assert.deepEqual(found.map(({ loss }) => loss), found.map(({ loss }) => loss).toSorted((a, b) => a - b));
