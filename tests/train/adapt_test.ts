@@ -66,6 +66,20 @@ eachBackend("adapt() says so when the loss is no number any more", async () => {
   );
 }, ["cpu"]);
 
+eachBackend(
+  "adapt() trains on a row for as many segments as its recipe says, fewer where cells leave few rows",
+  async () => {
+    const curve = async (adaptation: ConfigOverrides["adaptation"]) =>
+      (await adapt(task, tiny(adaptation), { budget: { steps: 12 }, views: 4, seed: 0 })).curve.map(({ loss }) => loss);
+    const oneRow = { batchCells: 4 };
+    assert.deepEqual(await curve({ maxSegments: 0 }), await curve({ maxSegments: 2 }));
+    assert.notDeepEqual(await curve({ maxSegments: 1 }), await curve({ maxSegments: 2 }));
+    assert.deepEqual(await curve({ ...oneRow, maxSegments: 2 }), await curve({ ...oneRow, maxSegments: 1 }));
+    assert.notDeepEqual(await curve({ ...oneRow, maxSegments: 2 }), await curve({ ...oneRow, maxSegments: 0 }));
+  },
+  ["cpu"],
+);
+
 eachBackend("adapt() tells of every step how many rows were right when they were last done", async () => {
   const contradictory = { ...task, train: [task.train[0], { ...task.train[0], output: [[3, 4]] }] };
   const exact: number[] = [];
