@@ -24,6 +24,15 @@ function inFolder(work: (folder: string, args: string[]) => Promise<void>): Prom
   });
 }
 
+eachBackend("deno task train shows the loss of the whole batch by its rows", async () => {
+  await inFolder(async (folder, args) => {
+    const { printed } = await run(main, ...args, ...tinyPreset(folder), "--steps", "1");
+    const report = JSON.parse((await Deno.readTextFile(`${folder}/W.jsonl`)).split("\n")[0]);
+    assert.equal(report.rows, 2);
+    assert.ok(printed.includes(`loss ${(report.losses.total / 2).toFixed(4)} `), printed);
+  });
+}, ["cpu"]);
+
 eachBackend("deno task train --resume goes on with the stored configuration, which may be told again", async () => {
   await inFolder(async (folder, args) => {
     const out = `${folder}/W.safetensors`;
