@@ -33,9 +33,10 @@ export const families: Record<string, Family> = {
   ...panels,
 };
 
-/** Sides of the grids of a rule, about; none of its grids is larger, but up to the least bound. */
+/** About how large a rule's grids are. */
 const RULE_SIDES = [5, 7, 9, 10, 10, 13, 16, 20, 30];
-const LEAST_BOUND = 10;
+/** Grids may be larger than the side of their rule up to here, as enlarged ones are. */
+const SMALL = 10;
 
 /** Attempts at a pair, and at a rule that has enough of them. */
 const ATTEMPTS = 50;
@@ -63,7 +64,7 @@ export function ruleTasks(perFamily: number, pairs: number, seed: number): Task[
 function drawPairs(family: Family, random: Random, count: number): Pair[] | undefined {
   const side = RULE_SIDES[random.integer(RULE_SIDES.length)];
   const rule = family(random, side);
-  const bound = Math.max(side, LEAST_BOUND);
+  const bound = Math.max(side, SMALL);
   const found = new Map<string, Pair>();
   try {
     for (let attempt = 0; attempt < ATTEMPTS * count && found.size < count; attempt++) {

@@ -161,13 +161,13 @@ async function run(args: string[]): Promise<number> {
   const backend = await startBackend(backendName, undefined, precision);
   console.log(backend.description);
   const start = given.values.start === undefined || resume ? undefined : await readStart(given.values.start, config);
-  const { batchSize } = config.training;
+  const { batchSize, batchCells } = config.training;
   const parts = countParts(config.model, batchSize, backend);
   console.log(
     `training ${resume ? "(resumed) " : ""}on ${describe(tasks)}; ${resume ? out : preset}: ${
       countParameters(config.model).toLocaleString("en")
     } ` +
-      `parameters, canvas ${side}x${side}, batch ${batchSize}${
+      `parameters, canvas ${side}x${side}, batch ${batchSize}${batchCells ? ` or ${batchCells} cells` : ""}${
         parts > 1 ? ` in ${parts} parts of ${partSize(batchSize, parts)}` : ""
       }, seed ${seed}`,
   );
