@@ -7,7 +7,8 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { describe, trainingTasks } from "../arc/dataset.ts";
 import { exists } from "../arc/read.ts";
-import { families, ruleTasks } from "../arc/rules.ts";
+import { families, ruleTasks, SMALL_SIDE } from "../arc/rules.ts";
+import { MAX_SIDE } from "../arc/task.ts";
 import { type BackendName, type Precision, startBackend } from "../model/backend.ts";
 import { type Preset, presets } from "../model/config.ts";
 import { countParameters } from "../model/parameters.ts";
@@ -45,6 +46,7 @@ What to learn
     Object.keys(families).length
   } families of rules that the project draws itself (arc/rules.ts),
                      ${RULE_PAIRS} pairs each
+  --rules-side S     the side that no grid of these tasks exceeds, ${SMALL_SIDE} at least. Default: ${MAX_SIDE}
   --tasks IDS        only these tasks of those that are read, separated by commas
   --limit N          only the first N tasks of those that are read
 
@@ -116,6 +118,7 @@ async function run(args: string[]): Promise<number> {
     "tasks",
     "limit",
     "rules",
+    "rules-side",
     "preset",
     "config",
     "start",
@@ -133,6 +136,7 @@ async function run(args: string[]): Promise<number> {
   const steps = count("steps");
   const minutes = numberOption(given, "minutes", { min: 0.01 }) ?? (steps ? undefined : 2.5);
   const rules = count("rules") ?? 0;
+  const largest = numberOption(given, "rules-side", { min: SMALL_SIDE, max: MAX_SIDE, whole: true });
   const evalEvery = count("eval-every");
   const preset = choiceOption(given, "preset", Object.keys(presets) as Preset[], "loop");
   const backendName = choiceOption<BackendName>(given, "backend", ["auto", "webgpu", "cpu", "stock"], "auto");
@@ -153,7 +157,7 @@ async function run(args: string[]): Promise<number> {
   const { seed, training: { marking } } = configOn(1);
 
   const { own, extra, held, scored } = await readSets(given);
-  const drawn = ruleTasks(rules, RULE_PAIRS, seed);
+  const drawn = ruleTasks(rules, RULE_PAIRS, seed, largest);
   const tasks = trainingTasks([{ tasks: own, useTest: false }, { tasks: [...extra, ...drawn], useTest: true }]);
   const side = sideFor(tasks, marking, (resumed ?? overrides).model?.tokens);
   const config = configOn(side);

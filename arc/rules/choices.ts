@@ -4,9 +4,10 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import { box, type Cell, cellsWhere, outline, type Shape, steps } from "../shapes.ts";
+import { box, type Cell, cellsWhere, outline, type Shape } from "../shapes.ts";
 import type { Grid } from "../task.ts";
 import {
+  at,
   between,
   blank,
   change,
@@ -20,39 +21,22 @@ import {
   someColours,
   speckle,
 } from "./drawing.ts";
-import { colourful, type Family, figures, rectangles, size, times, until } from "./family.ts";
+import {
+  alone,
+  cellsOf,
+  colourful,
+  cut,
+  type Family,
+  figures,
+  form,
+  rectangles,
+  scene,
+  size,
+  times,
+  touch,
+  until,
+} from "./family.ts";
 import type { Random } from "../random.ts";
-
-const cellsOf = (shapes: readonly Shape[]) => shapes.flatMap(({ cells }) => cells);
-
-/** Shapes that all found room on a grid, and for which `holds`. */
-const scene = (
-  random: Random,
-  side: number,
-  draw: () => Shape[],
-  holds: (shapes: Shape[]) => boolean = () => true,
-) =>
-  until(() => {
-    const drawn = draw();
-    return { ...scatter(random, ...size(random, side, 6), drawn), wanted: drawn.length };
-  }, ({ shapes, wanted }) => shapes.length === wanted && holds(shapes));
-
-/** The grid without all other shapes. */
-const alone = (grid: Grid, shapes: readonly Shape[]) => {
-  const kept = new Set(cellsOf(shapes).map(String));
-  return change(grid, (colour, r, c) => kept.has(`${r},${c}`) ? colour : 0);
-};
-
-const cut = (grid: Grid, shape: Shape) => crop(alone(grid, [shape]), box(shape.cells));
-
-/** What a shape is wherever it stands. */
-const form = ({ cells }: Shape) => {
-  const [top, left] = box(cells);
-  return cells.map(([r, c]) => `${r - top},${c - left}`).sort().join(" ");
-};
-
-const touch = (a: Shape, b: Shape, diagonal: boolean) =>
-  a.cells.some(([r, c]) => steps(diagonal).some(([dr, dc]) => b.cells.some(([y, x]) => y === r + dr && x === c + dc)));
 
 /** A 3 by 3 figure whose middle is seen to be its middle. */
 const cross = (random: Random, least: number): Cell[] =>
@@ -72,8 +56,6 @@ const rooms = (random: Random, side: number) => {
 };
 
 const countOf = (grid: Grid, colour: number) => cellsWhere(grid, (own) => own === colour).length;
-
-const at = (cells: readonly Cell[], top: number, left: number) => cells.map(([r, c]): Cell => [r + top, c + left]);
 
 /** The families by name. */
 export const choices = {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Random } from "../random.ts";
-import { box, type Cell, type Shape, steps } from "../shapes.ts";
+import { box, type Cell, inside, type Shape, steps } from "../shapes.ts";
 import type { Grid } from "../task.ts";
 
 /** An integer from `low` to `high`, both included. */
@@ -63,6 +63,30 @@ export function crop(grid: Grid, [top, left, bottom, right]: readonly [number, n
 /** The cells of a filled rectangle. */
 export function rectangle(top: number, left: number, height: number, width: number): Cell[] {
   return Array.from({ length: height * width }, (_, i) => [top + Math.floor(i / width), left + i % width]);
+}
+
+/** Cells that begin at 0, 0, put somewhere else. */
+export function at(cells: readonly Cell[], top: number, left: number): Cell[] {
+  return cells.map(([r, c]) => [r + top, c + left]);
+}
+
+/** The cells from one to another that lies straight or diagonally, both included. */
+export function line([r, c]: Cell, [y, x]: Cell): Cell[] {
+  return Array.from(
+    { length: Math.max(Math.abs(y - r), Math.abs(x - c)) + 1 },
+    (_, i) => [r + i * Math.sign(y - r), c + i * Math.sign(x - c)],
+  );
+}
+
+/** The cells beyond one up to the edge. */
+export function beam(grid: Grid, [r, c]: Cell, [dr, dc]: Cell): Cell[] {
+  return inside(grid, r + dr, c + dc) ? [[r + dr, c + dc], ...beam(grid, [r + dr, c + dc], [dr, dc])] : [];
+}
+
+/** Every column's colours, fallen down. */
+export function fall(grid: Grid): Grid {
+  const columns = grid[0].map((_, c) => grid.map((row) => row[c]).filter((colour) => colour));
+  return make(grid.length, grid[0].length, (r, c) => columns[c][r - grid.length + columns[c].length] ?? 0);
 }
 
 /** A connected figure of `count` cells, its box beginning at 0, 0. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import { between, figure, pick, rectangle, speckle } from "./drawing.ts";
-import type { Shape } from "../shapes.ts";
+import { between, change, crop, figure, pick, rectangle, scatter, speckle } from "./drawing.ts";
+import { box, type Shape, steps } from "../shapes.ts";
 import type { Random } from "../random.ts";
 import type { Grid, Pair } from "../task.ts";
 
@@ -87,3 +87,37 @@ export const rectangles = (
     colour: pick(random, colours),
     cells: rectangle(0, 0, between(random, least, most), between(random, least, most)),
   }));
+
+/** The cells of all shapes. */
+export const cellsOf = (shapes: readonly Shape[]) => shapes.flatMap(({ cells }) => cells);
+
+/** Shapes that all found room on a grid of at least 6 by 6, in the order drawn, and for which `holds`. */
+export const scene = (
+  random: Random,
+  side: number,
+  draw: () => Shape[],
+  holds: (shapes: Shape[]) => boolean = () => true,
+) =>
+  until(() => {
+    const drawn = draw();
+    return { ...scatter(random, ...size(random, side, 6), drawn), wanted: drawn.length };
+  }, ({ shapes, wanted }) => shapes.length === wanted && holds(shapes));
+
+/** The grid without all other shapes. */
+export const alone = (grid: Grid, shapes: readonly Shape[]) => {
+  const kept = new Set(cellsOf(shapes).map(String));
+  return change(grid, (colour, r, c) => kept.has(`${r},${c}`) ? colour : 0);
+};
+
+/** A shape in its box, without what else is there. */
+export const cut = (grid: Grid, shape: Shape) => crop(alone(grid, [shape]), box(shape.cells));
+
+/** What a shape is wherever it stands. */
+export const form = ({ cells }: Shape) => {
+  const [top, left] = box(cells);
+  return cells.map(([r, c]) => `${r - top},${c - left}`).sort().join(" ");
+};
+
+/** Whether two shapes are neighbours. */
+export const touch = (a: Shape, b: Shape, diagonal: boolean) =>
+  a.cells.some(([r, c]) => steps(diagonal).some(([dr, dc]) => b.cells.some(([y, x]) => y === r + dr && x === c + dc)));

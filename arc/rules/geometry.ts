@@ -5,10 +5,12 @@
  */
 import { dihedral } from "../augment.ts";
 import {
+  beam,
   between,
   blank,
   change,
   figure,
+  line,
   make,
   paint,
   pick,
@@ -17,23 +19,12 @@ import {
   someColours,
   speckle,
 } from "./drawing.ts";
-import { box, type Cell, cellsWhere, inside, outline, shapesOf, steps } from "../shapes.ts";
+import { box, type Cell, cellsWhere, outline, shapesOf, steps } from "../shapes.ts";
 import { colourful, type Family, rectangles, type Size, size, turnedPair, until } from "./family.ts";
 import type { Random } from "../random.ts";
 import type { Grid } from "../task.ts";
 
 const anyCell = (random: Random, [h, w]: Size): Cell => [random.integer(h), random.integer(w)];
-
-/** The cells from one to another that lies straight or diagonally, both included. */
-const line = ([r, c]: Cell, [y, x]: Cell): Cell[] =>
-  Array.from(
-    { length: Math.max(Math.abs(y - r), Math.abs(x - c)) + 1 },
-    (_, i) => [r + i * Math.sign(y - r), c + i * Math.sign(x - c)],
-  );
-
-/** The cells beyond one up to the edge. */
-const beam = (grid: Grid, [r, c]: Cell, [dr, dc]: Cell): Cell[] =>
-  inside(grid, r + dr, c + dc) ? [[r + dr, c + dc], ...beam(grid, [r + dr, c + dc], [dr, dc])] : [];
 
 const corners = (cells: readonly Cell[]): Cell[] => {
   const [top, left, bottom, right] = box(cells);

@@ -4,17 +4,11 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import { between, blank, change, make, paint, pick, rectangle, someColours, speckle } from "./drawing.ts";
+import { between, blank, change, fall, make, paint, pick, rectangle, someColours, speckle } from "./drawing.ts";
 import { type Cell, cellsWhere, inside, shapesOf, steps } from "../shapes.ts";
 import { colourful, type Family, rule, type Size, size, turned } from "./family.ts";
 import type { Random } from "../random.ts";
 import type { Grid } from "../task.ts";
-
-/** Lets every column's colours fall down. */
-const fall = (grid: Grid) => {
-  const columns = grid[0].map((_, c) => grid.map((row) => row[c]).filter((colour) => colour));
-  return make(grid.length, grid[0].length, (r, c) => columns[c][r - grid.length + columns[c].length] ?? 0);
-};
 
 /** Paints from each cell of `colour` along `step` until the edge or something else. */
 function shoot(grid: Grid, colour: number, [dr, dc]: Cell, ray: number): Grid {

@@ -5,15 +5,20 @@ import { meaningfulColours } from "../../arc/examples.ts";
 import { createRandom } from "../../arc/random.ts";
 import { families, ruleTasks } from "../../arc/rules.ts";
 import { figure, scatter } from "../../arc/rules/drawing.ts";
+import { answers } from "../../arc/rules/answers.ts";
 import { choices } from "../../arc/rules/choices.ts";
+import { compositions } from "../../arc/rules/compositions.ts";
 import { counting } from "../../arc/rules/counting.ts";
 import { fills } from "../../arc/rules/fills.ts";
 import { geometry } from "../../arc/rules/geometry.ts";
 import { lines } from "../../arc/rules/lines.ts";
 import { moves } from "../../arc/rules/moves.ts";
+import { objects } from "../../arc/rules/objects.ts";
 import { panels } from "../../arc/rules/panels.ts";
+import { paths } from "../../arc/rules/paths.ts";
 import { patterns } from "../../arc/rules/patterns.ts";
 import { shapes } from "../../arc/rules/shapes.ts";
+import { textures } from "../../arc/rules/textures.ts";
 import { whole } from "../../arc/rules/whole.ts";
 import { box, shapesOf } from "../../arc/shapes.ts";
 import { NoPairError } from "../../arc/rules/family.ts";
@@ -57,8 +62,24 @@ Deno.test("ruleTasks() draws valid tasks of every family, the same for the same 
   assert.notDeepEqual(ruleTasks(1, 8, 4), tasks);
 });
 
+Deno.test("ruleTasks() keeps to a bound on the sides", () => {
+  const largest = (bound?: number) =>
+    Math.max(
+      ...ruleTasks(1, 4, 3, bound).flatMap(({ train }) =>
+        train.flatMap(({ input, output }) => [input, output].flatMap((grid) => [grid.length, grid[0].length]))
+      ),
+    );
+  assert.equal(largest(10), 10);
+  assert.equal(largest(16), 16);
+  assert.equal(largest(), 30);
+});
+
 Deno.test("no family hides another of its name", () => {
-  const rooms = [whole, shapes, fills, moves, lines, counting, geometry, patterns, choices, panels];
+  const simple = [
+    ...[whole, shapes, fills, moves, lines, counting, geometry, patterns, choices, panels],
+    ...[objects, paths, textures, answers],
+  ];
+  const rooms = [...simple, compositions({})];
   assert.equal(Object.keys(families).length, rooms.reduce((sum, room) => sum + Object.keys(room).length, 0));
 });
 
