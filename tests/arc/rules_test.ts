@@ -131,6 +131,7 @@ Deno.test("colours that a rule gives a meaning can be told: they are in every pa
 });
 
 const counts = (grid: number[][]) => [...Array(10).keys()].map((colour) => count(grid, colour)).join();
+const keeps = (row: number[]) => (colour: number, c: number) => colour === 0 || row[c] === colour;
 const sortedRows = (grid: number[][]) => grid.map(String).sort().join(" ");
 
 Deno.test("rules keep their laws", () => {
@@ -180,6 +181,58 @@ Deno.test("rules keep their laws", () => {
         })
       );
     },
+    ...Object.fromEntries(
+      [
+        "closeGaps",
+        "rigidFall",
+        "moveByCount",
+        "magnet",
+        "splitApart",
+        "lineUp",
+        "ringRolled",
+        "sortedCells",
+        "riseAndSink",
+      ]
+        .map((name) => [name, ({ input, output }: Pair) => counts(input) === counts(output!)]),
+    ),
+    ...Object.fromEntries(
+      [
+        "snowCover",
+        "seepage",
+        "repeatToEdge",
+        "waterfall",
+        "mazeWay",
+        "fillBasins",
+        "cornerRays",
+        "ownSpines",
+        "marchOn",
+      ]
+        .map((name) => [name, ({ input, output }: Pair) => input.every((row, r) => row.every(keeps(output![r])))]),
+    ),
+    parade: ({ input, output }) => counts(input).replace(/^\d+/, "") === counts(output).replace(/^\d+/, ""),
+    shuffledRows: ({ input, output }) =>
+      sortedRows(input) === sortedRows(output) || sortedRows(dihedral(input, 6)) === sortedRows(dihedral(output, 6)),
+    smallestTile: ({ input, output }) =>
+      output.some((_, y) =>
+        output[0].some((_, x) =>
+          input.every((row, r) =>
+            row.every((colour, c) => colour === output[(r + y) % output.length][(c + x) % output[0].length])
+          )
+        )
+      ),
+    fullWindow: ({ input, output }) =>
+      count(output, 0) === 0 && JSON.stringify(input).length > JSON.stringify(output).length,
+    mirroredAfter: ({ output }) => [4, 5].some((k) => String(dihedral(output, k)) === String(output)),
+    enlargedAfter: ({ output }) =>
+      output.every((row, r) => row.every((colour, c) => colour === output[r - r % 2][c - c % 2])),
+    croppedAfter: ({ output }) => [0, 1, 2, 3].every((k) => dihedral(output, k)[0].some((colour) => colour)),
+    fallenAfter: ({ output }) =>
+      [0, 1, 2, 3].some((k) => {
+        const grid = dihedral(output, k);
+        return grid.slice(1).every((row, r) => row.every((colour, c) => colour !== 0 || grid[r][c] === 0));
+      }),
+    framedAfter: ({ output }) => new Set([0, 1, 2, 3].flatMap((k) => dihedral(output, k)[0])).size === 1,
+    silhouetteAfter: ({ output }) => new Set(output.flat().filter((colour) => colour)).size === 1,
     // Below a coloured cell there is no black one, once the wall is turned down.
     towardsWall: ({ output }) =>
       [0, 1, 2, 3].some((k) => {
