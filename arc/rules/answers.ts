@@ -7,7 +7,21 @@ import { dihedral } from "../augment.ts";
 import type { Random } from "../random.ts";
 import { box, type Cell, cellsWhere, outline, type Shape } from "../shapes.ts";
 import type { Grid } from "../task.ts";
-import { between, blank, change, crop, figure, make, paint, pick, rectangle, someColours, speckle } from "./drawing.ts";
+import {
+  between,
+  blank,
+  change,
+  crop,
+  figure,
+  make,
+  paint,
+  pick,
+  rectangle,
+  shows,
+  shuffle,
+  someColours,
+  speckle,
+} from "./drawing.ts";
 import {
   colourful,
   cut,
@@ -21,10 +35,6 @@ import {
   turnedPair,
   until,
 } from "./family.ts";
-
-const shuffled = (random: Random, list: readonly number[]) => random.permutation(list.length).map((i) => list[i]);
-
-const shows = (grid: Grid, colours: readonly number[]) => colours.every((colour) => grid.flat().includes(colour));
 
 const different = (grids: readonly (Grid | number[])[]) => new Set(grids.map(String)).size === grids.length;
 
@@ -117,7 +127,7 @@ export const answers = {
   keyedCounts(random, side) {
     const [line, ...colours] = someColours(random, 6), k = random.integer(8), most = side < 9 ? 4 : 6;
     return (random) => {
-      const [h, w] = size(random, side, side < 9 ? 5 : 6), order = shuffled(random, colours);
+      const [h, w] = size(random, side, side < 9 ? 5 : 6), order = shuffle(random, colours);
       const counts = times(between(random, 2, 3), () => between(random, 1, most));
       const dots = [...counts, random.integer(3)].flatMap((n, i) => Array<number>(n).fill(order[i]));
       const key = times(w, (c) => c < counts.length ? order[c] : 0);
@@ -129,7 +139,7 @@ export const answers = {
     const colours = someColours(random, 6), inwards = random.next() < 0.5, k = pick(random, [0, 6]);
     return (random) => {
       const [h, w] = size(random, side, 5), short = Math.min(h, w);
-      const count = between(random, 2, Math.min(4, Math.ceil(short / 2))), order = shuffled(random, colours);
+      const count = between(random, 2, Math.min(4, Math.ceil(short / 2))), order = shuffle(random, colours);
       const by = () => between(random, 1, Math.floor((short - 1) / (2 * count - 2)));
       let input = blank(h, w, order[0]), [top, left, bottom, right] = [0, 0, h, w];
       for (const colour of order.slice(1, count)) {
@@ -145,7 +155,7 @@ export const answers = {
     const dirt = pick(random, [0, 0.15]);
     return (random) => {
       const [h, w] = size(random, side, 5), count = between(random, 2, Math.max(2, Math.min(5, Math.floor(w / 3))));
-      const order = shuffled(random, colours).slice(0, count);
+      const order = shuffle(random, colours).slice(0, count);
       const edges = times(h, () => times(count - 1, (i) => Math.round((i + 1) * w / count) + between(random, -1, 1)));
       const band = (r: number, c: number) => order[edges[r].filter((edge) => edge <= c).length];
       const input = make(h, w, (r, c) => random.next() < dirt ? noise : band(r, c));
@@ -155,7 +165,7 @@ export const answers = {
   framedColour(random, side) {
     const [frame, ...colours] = someColours(random, 7), n = between(random, 1, 3), small = side < 7;
     return (random) => {
-      const [own, ...others] = shuffled(random, colours);
+      const [own, ...others] = shuffle(random, colours);
       const { grid, shapes: [ring] } = scene(random, side, () => {
         const [a, b] = times(2, () => between(random, 3, small ? 3 : 4));
         const specks = figures(random, between(random, 1, small ? 1 : 4), others, 1, small ? 2 : 4);
@@ -172,7 +182,7 @@ export const answers = {
     const touches = (grid: Grid, { cells }: Shape) =>
       cells.some(([r, c]) => !r || !c || r === grid.length - 1 || c === grid[0].length - 1);
     return (random) => {
-      const [own, ...others] = shuffled(random, colours).slice(0, between(random, edge ? 2 : 3, most));
+      const [own, ...others] = shuffle(random, colours).slice(0, between(random, edge ? 2 : 3, most));
       const list = edge ? [own, ...others] : [own, own, ...others];
       const draw = () =>
         list.map((colour) => ({ colour, cells: figure(random, between(random, 1, side < 7 ? 2 : 4)) }));
@@ -192,7 +202,7 @@ export const answers = {
     };
     const chosen = (shapes: readonly Shape[]) => extreme(shapes.map(measure), most);
     return (random) => {
-      const list = shuffled(random, colours).slice(0, between(random, 2, side < 7 ? 2 : 4));
+      const list = shuffle(random, colours).slice(0, between(random, 2, side < 7 ? 2 : 4));
       const draw = () =>
         list.map((colour) => ({ colour, cells: figure(random, between(random, 1, side < 7 ? 4 : 8)) }));
       const { grid, shapes } = scene(random, side, draw, (shapes) => chosen(shapes) >= 0);
@@ -286,7 +296,7 @@ export const answers = {
     const colours = someColours(random, between(random, 3, 6)), n = between(random, 1, 3);
     const share = pick(random, [0.6, 1]);
     return (random) => {
-      const [gone, ...left] = shuffled(random, colours);
+      const [gone, ...left] = shuffle(random, colours);
       const input = until(
         () => speckle(random, ...size(random, side, 4), left, share),
         (grid) => shows(grid, left),
@@ -298,7 +308,7 @@ export const answers = {
     const [line, ...colours] = someColours(random, 8), many = side < 9 ? 2 : 3, n = between(random, 1, 3);
     const w = Math.min(4, Math.floor((side + 1) / many) - 1), k = pick(random, [0, 6]);
     return (random) => {
-      const [own, ...others] = shuffled(random, colours), h = between(random, 4, Math.min(side, 8));
+      const [own, ...others] = shuffle(random, colours), h = between(random, 4, Math.min(side, 8));
       // No other colour is in all panels.
       const hosts = times(many + 1, () => random.permutation(many).slice(0, between(random, 1, many - 1)));
       const panels = times(many, (i) => {

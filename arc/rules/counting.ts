@@ -4,7 +4,7 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import { between, blank, change, figure, make, paint, pick, scatter, someColours, speckle } from "./drawing.ts";
+import { between, blank, change, figure, filled, make, paint, pick, scatter, someColours, speckle } from "./drawing.ts";
 import { box, type Cell, type Shape } from "../shapes.ts";
 import { colourful, type Family, figures, size, until } from "./family.ts";
 import type { Grid } from "../task.ts";
@@ -202,13 +202,10 @@ export const counting = {
       const panels = until(
         () => Array.from({ length: many }, () => speckle(random, n, n, [own], 0.2 + 0.6 * random.next())),
         (panels) => {
-          const counts = panels.map((panel) => panel.flat().filter((colour) => colour).length).sort((a, b) =>
-            (a - b) * (most ? -1 : 1)
-          );
+          const counts = panels.map(filled).sort((a, b) => (a - b) * (most ? -1 : 1));
           return counts[0] !== counts[1] && Math.min(...counts) > 0;
         },
       );
-      const filled = (panel: Grid) => panel.flat().filter((colour) => colour).length;
       const [output] = panels.toSorted((a, b) => (filled(a) - filled(b)) * (most ? -1 : 1));
       const rows = panels.flatMap((panel, i) => [...(i ? [Array(n).fill(ruled ? line : 0)] : []), ...panel]);
       return down ? { input: rows, output } : { input: dihedral(rows, 6), output: dihedral(output, 6) };

@@ -22,6 +22,26 @@ export function someColours(random: Random, count: number): number[] {
   return random.permutation(9).slice(0, count).map((c) => c + 1);
 }
 
+/** A list in random order. */
+export function shuffle<T>(random: Random, list: readonly T[]): T[] {
+  return random.permutation(list.length).map((i) => list[i]);
+}
+
+/** Whether all of the colours are on a grid. */
+export function shows(grid: Grid, colours: readonly number[]): boolean {
+  return colours.every((colour) => grid.flat().includes(colour));
+}
+
+/** How many cells are not black. */
+export function filled(grid: Grid): number {
+  return grid.flat().filter((colour) => colour).length;
+}
+
+/** Whether two grids are the same. */
+export function same(a: Grid, b: Grid): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
 /** A grid of one colour. */
 export function blank(height: number, width: number, colour = 0): Grid {
   return Array.from({ length: height }, () => Array(width).fill(colour));

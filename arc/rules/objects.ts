@@ -10,11 +10,13 @@ import {
   blank,
   change,
   figure,
+  filled,
   make,
   paint,
   pick,
   rectangle,
   scatter,
+  shuffle,
   someColours,
 } from "./drawing.ts";
 import { box, type Cell, type Shape, steps } from "../shapes.ts";
@@ -35,13 +37,9 @@ import {
 import type { Random } from "../random.ts";
 import type { Grid, Pair } from "../task.ts";
 
-const shuffle = <T>(random: Random, list: readonly T[]): T[] => random.permutation(list.length).map((i) => list[i]);
-
 /** How many things suit a grid. */
 const several = (random: Random, side: number, least = 2) =>
   between(random, least, Math.max(least, Math.round(side / 4)));
-
-const filled = (grid: Grid) => grid.flat().filter((colour) => colour).length;
 
 const move = (shape: Shape, down: number, right: number): Shape => ({ ...shape, cells: at(shape.cells, down, right) });
 

@@ -6,7 +6,7 @@
 import { dihedral } from "../augment.ts";
 import { cellsWhere, shapesOf } from "../shapes.ts";
 import type { Grid } from "../task.ts";
-import { between, blank, change, make, paint, pick, someColours, speckle } from "./drawing.ts";
+import { between, blank, change, filled, make, paint, pick, same, someColours, speckle } from "./drawing.ts";
 import { colourful, type Family, type Size, size, times, until } from "./family.ts";
 import type { Random } from "../random.ts";
 
@@ -36,10 +36,6 @@ const join = (panels: readonly Grid[], { rows, columns }: Layout, line: number):
     const body = row[0].map((_, r) => row.flatMap((panel, x) => x ? [line, ...panel[r]] : panel[r]));
     return y ? [Array<number>(body[0].length).fill(line), ...body] : body;
   });
-
-const same = (a: Grid, b: Grid) => JSON.stringify(a) === JSON.stringify(b);
-
-const filled = (grid: Grid) => grid.flat().filter((colour) => colour).length;
 
 const four: Size[] = [[2, 2]];
 const few: Size[] = [[2, 2], [1, 3], [3, 1], [2, 3], [3, 2]];

@@ -18,14 +18,12 @@ import {
   pick,
   rectangle,
   scatter,
+  shows,
   someColours,
   speckle,
 } from "./drawing.ts";
 import { type Family, type Rule, size, times, turnedPair, until } from "./family.ts";
 import type { Random } from "../random.ts";
-
-/** Whether all of the colours are seen. */
-const shows = (grid: Grid, colours: readonly number[]) => colours.every((colour) => grid.flat().includes(colour));
 
 /** A rule whose pairs are drawn until something changes and it `holds`, and turned. */
 const changing =
