@@ -69,6 +69,7 @@ export class Ensemble {
    * more agree on every answer. Those that follow members of which none has learned the demonstrations get twice the time.
    *
    * @throws {TaskError} when the task needs a larger canvas than the prior can work on
+   * @throws {RangeError} when there is to be no member
    * @throws {Error} what a member threw; or when there is neither a number of members nor a bound in seconds
    */
   async adapt(task: UnansweredTask, options: EnsembleOptions): Promise<Adaptation> {
@@ -76,6 +77,7 @@ export class Ensemble {
     if (members === Infinity && !seconds) {
       throw new Error("Cannot adapt: the budget needs seconds, or a number of members");
     }
+    if (!(members >= 1)) throw new RangeError(`Cannot adapt with ${members} members: there must be one at least`);
     const width = Math.max(1, Math.min(this.#cores, members));
     // What a thread throws has lost its class on the way.
     canvasFor(task, this.#prior.config.adaptation.marking, this.#prior.network);

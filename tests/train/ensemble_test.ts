@@ -106,11 +106,17 @@ eachBackend(
   ["cpu"],
 );
 
-eachBackend("Ensemble.adapt() refuses a budget without an end", async () => {
+eachBackend("Ensemble.adapt() refuses a budget without an end, and an ensemble of none", async () => {
   const ensemble = new Ensemble(tiny, 0);
   await assert.rejects(ensemble.adapt(task, { budget: { steps: 4 }, views: 8, seed: 0 }), {
     message: "Cannot adapt: the budget needs seconds, or a number of members",
   });
+  for (const members of [0, NaN]) {
+    await assert.rejects(ensemble.adapt(task, { budget: { steps: 4 }, views: 8, seed: 0, members }), {
+      name: "RangeError",
+      message: `Cannot adapt with ${members} members: there must be one at least`,
+    });
+  }
 }, ["cpu"]);
 
 eachBackend("Ensemble.close() ends adaptations at work, and Ensemble.adapt() begins anew afterwards", async () => {
