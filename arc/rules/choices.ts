@@ -4,7 +4,7 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import { box, type Cell, cellsWhere, outline, type Shape } from "../shapes.ts";
+import { box, type Cell, cellsWhere, outline, type Shape, steps } from "../shapes.ts";
 import type { Grid } from "../task.ts";
 import {
   at,
@@ -33,10 +33,13 @@ import {
   scene,
   size,
   times,
-  touch,
   until,
 } from "./family.ts";
 import type { Random } from "../random.ts";
+
+/** Whether two shapes are neighbours. */
+const touch = (a: Shape, b: Shape, diagonal: boolean) =>
+  a.cells.some(([r, c]) => steps(diagonal).some(([dr, dc]) => b.cells.some(([y, x]) => y === r + dr && x === c + dc)));
 
 /** A 3 by 3 figure whose middle is seen to be its middle. */
 const cross = (random: Random, least: number): Cell[] =>

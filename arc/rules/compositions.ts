@@ -7,16 +7,11 @@ import { dihedral } from "../augment.ts";
 import type { Random } from "../random.ts";
 import { box, cellsWhere } from "../shapes.ts";
 import type { Grid, Pair } from "../task.ts";
-import { change, crop, fall, make, pick, same, someColours } from "./drawing.ts";
+import { change, crop, fall, framed, make, pick, same, someColours } from "./drawing.ts";
 import { type Family, turned, until } from "./family.ts";
 
 /** What is done to a grid. */
 type Step = (grid: Grid) => Grid;
-
-const framed = (grid: Grid, colour: number): Grid => {
-  const edge = Array<number>(grid[0].length + 2).fill(colour);
-  return [edge, ...grid.map((row) => [colour, ...row, colour]), edge];
-};
 
 const coloured = (grid: Grid) => cellsWhere(grid, (colour) => colour !== 0);
 

@@ -52,6 +52,11 @@ export function make(height: number, width: number, colour: (r: number, c: numbe
   return Array.from({ length: height }, (_, r) => Array.from({ length: width }, (_, c) => colour(r, c)));
 }
 
+/** A grid with a border of one colour around it. */
+export function framed(grid: Grid, colour: number): Grid {
+  return make(grid.length + 2, grid[0].length + 2, (r, c) => grid[r - 1]?.[c - 1] ?? colour);
+}
+
 /** A grid with every cell changed. */
 export function change(grid: Grid, colour: (old: number, r: number, c: number) => number): Grid {
   return grid.map((row, r) => row.map((old, c) => colour(old, r, c)));

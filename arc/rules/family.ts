@@ -5,7 +5,7 @@
  */
 import { dihedral } from "../augment.ts";
 import { between, change, crop, figure, pick, rectangle, scatter, speckle } from "./drawing.ts";
-import { box, type Shape, steps } from "../shapes.ts";
+import { box, type Shape } from "../shapes.ts";
 import type { Random } from "../random.ts";
 import type { Grid, Pair } from "../task.ts";
 
@@ -117,7 +117,3 @@ export const form = ({ cells }: Shape) => {
   const [top, left] = box(cells);
   return cells.map(([r, c]) => `${r - top},${c - left}`).sort().join(" ");
 };
-
-/** Whether two shapes are neighbours. */
-export const touch = (a: Shape, b: Shape, diagonal: boolean) =>
-  a.cells.some(([r, c]) => steps(diagonal).some(([dr, dc]) => b.cells.some(([y, x]) => y === r + dr && x === c + dc)));

@@ -4,7 +4,7 @@
  * @module
  */
 import { dihedral } from "../augment.ts";
-import { between, blank, change, crop, make, paint, pick, rectangle, someColours, speckle } from "./drawing.ts";
+import { between, blank, change, crop, framed, make, paint, pick, rectangle, someColours, speckle } from "./drawing.ts";
 import { type Cell, cellsWhere } from "../shapes.ts";
 import { colourful, type Family, rule, size, turned, until } from "./family.ts";
 import type { Grid } from "../task.ts";
@@ -122,7 +122,7 @@ export const whole = {
     const [border, ...colours] = someColours(random, between(random, 2, 4)), grows = random.next() < 0.4;
     return rule((random) => colourful(random, size(random, grows ? side - 2 : side), colours), (grid) => {
       const [h, w] = [grid.length, grid[0].length];
-      if (grows) return make(h + 2, w + 2, (r, c) => grid[r - 1]?.[c - 1] ?? border);
+      if (grows) return framed(grid, border);
       return change(grid, (colour, r, c) => r === 0 || c === 0 || r === h - 1 || c === w - 1 ? border : colour);
     });
   },
