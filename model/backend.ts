@@ -71,6 +71,8 @@ function adapterName({ info }: GPUAdapter): string {
 async function startWebGpu(adapter: GPUAdapter): Promise<GPUDevice> {
   const wanted: GPUFeatureName[] = ["shader-f16", "subgroups" as GPUFeatureName, "timestamp-query"];
   const { limits } = adapter;
+  // Metal allows a shader fewer threads the more registers it takes; one with more does not run, and nobody is told (gfx-rs/wgpu issue 9176).
+  const threads = Math.min(limits.maxComputeInvocationsPerWorkgroup, Deno.build.os === "darwin" ? 256 : Infinity);
   const device = await adapter.requestDevice({
     requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
     requiredLimits: {
@@ -78,7 +80,7 @@ async function startWebGpu(adapter: GPUAdapter): Promise<GPUDevice> {
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
       maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
       maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeInvocationsPerWorkgroup: threads,
       maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
       maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     },

@@ -79,7 +79,8 @@ export function outcomeText({ scores, byVotes, unscored, seconds, dollars }: Out
     lines.push(`tasks with all outputs by votes alone: ${own.join(", ")}`);
   }
   if (unscored) lines.push(`${unscored} of ${tasks} tasks come without answers and are not scored`);
-  lines.push(`${(seconds / 3600).toFixed(2)} hours of solving, ${(seconds / Math.max(1, tasks)).toFixed(1)} s a task`);
+  const spent = seconds < 3600 ? `${(seconds / 60).toFixed(1)} minutes` : `${(seconds / 3600).toFixed(2)} hours`;
+  lines.push(`${spent} of solving, ${(seconds / Math.max(1, tasks)).toFixed(1)} s a task`);
   if (dollars !== undefined) {
     lines.push(`cost: $${dollars.toFixed(2)}, $${(dollars / Math.max(1, tasks)).toFixed(4)} a task`);
   }

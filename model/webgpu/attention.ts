@@ -8,7 +8,7 @@
  */
 import type { TensorInfo } from "@tensorflow/tfjs";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import { dispatch, output, type Shader, workgroupBytes } from "./dispatch.ts";
+import { dispatch, output, type Shader, workgroupLimits } from "./dispatch.ts";
 import { perTile, reader, type Size, writer } from "./heads.ts";
 import type { Kernel } from "./kernel.ts";
 import {
@@ -213,7 +213,7 @@ function sizeOf([B, T, packed]: number[], heads: number): Size {
 
 /** The tiling that is given, or the one to be preferred. */
 function tilesFor(shader: keyof typeof SHADERS, backend: WebGPUBackend, { T, K }: Size, tiling?: Tiling): Tiles {
-  return tilesOf(tiling ?? tilingsFor(shader, T, K, workgroupBytes(backend))[0], K);
+  return tilesOf(tiling ?? tilingsFor(shader, T, K, workgroupLimits(backend).bytes)[0], K);
 }
 
 /** What a shader depends on beside its tensors' shapes. */

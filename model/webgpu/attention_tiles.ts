@@ -18,6 +18,8 @@ export interface Tiling {
   R: number;
   /** A thread's columns, a multiple of 4. */
   J: number;
+  /** Lines of the strip at most, 16, 32 or 64: numbers of the columns' vectors, or columns, that are shared at a time. */
+  lines: number;
 }
 
 /** What the text below is made for. */
@@ -34,24 +36,28 @@ export interface Tiles extends Tiling {
   pairs: number;
   /** Pairs of each row of a weighted sum that a thread holds: those numbered tx, tx + across, … */
   held: number;
+  /** Pairs of all columns' vectors that the strip holds at a time. */
+  stripPairs: number;
+  /** Columns of whole vectors that it holds at a time. */
+  stripColumns: number;
 }
 
 /** Where there are few positions, heads are narrow or a workgroup has little memory; the first to be preferred. */
 const SMALL: Tiling[] = [
-  { across: 8, down: 8, R: 4, J: 8 },
-  { across: 4, down: 16, R: 4, J: 8 },
-  { across: 4, down: 8, R: 4, J: 8 },
-  { across: 8, down: 8, R: 4, J: 4 },
-  { across: 4, down: 4, R: 4, J: 4 },
+  { across: 8, down: 8, R: 4, J: 8, lines: 16 },
+  { across: 4, down: 16, R: 4, J: 8, lines: 16 },
+  { across: 4, down: 8, R: 4, J: 8, lines: 16 },
+  { across: 8, down: 8, R: 4, J: 4, lines: 16 },
+  { across: 4, down: 4, R: 4, J: 4, lines: 16 },
 ];
 
-/** Both halves of the gradient: rows and their slopes are held, and up to four blocks in registers, too many for the largest tiling. */
+/** Both halves of the gradient: rows and their slopes are held, so that 48 KiB leave the largest tiling a strip of 32 lines. */
 const GRADIENT = {
   rows: 2,
   tilings: [
-    { across: 8, down: 16, R: 4, J: 8 },
-    { across: 8, down: 16, R: 4, J: 4 },
-    { across: 8, down: 8, R: 8, J: 4 },
+    { across: 8, down: 16, R: 4, J: 8, lines: 32 },
+    { across: 8, down: 16, R: 4, J: 4, lines: 32 },
+    { across: 8, down: 8, R: 4, J: 8, lines: 32 },
     ...SMALL,
   ],
 };
@@ -64,10 +70,9 @@ export const SHADERS = {
   forward: {
     rows: 1,
     tilings: [
-      { across: 8, down: 8, R: 4, J: 8 },
-      { across: 8, down: 8, R: 8, J: 8 },
-      { across: 8, down: 16, R: 4, J: 8 },
-      { across: 8, down: 8, R: 8, J: 4 },
+      { across: 8, down: 16, R: 4, J: 8, lines: 64 },
+      { across: 8, down: 8, R: 4, J: 8, lines: 32 },
+      { across: 8, down: 16, R: 4, J: 8, lines: 32 },
       ...SMALL,
     ],
   },
@@ -81,18 +86,11 @@ const SPARE = 1.25;
 /** Threads that a device runs at a time at least. */
 const WARP = 32;
 
-/** Lines of the strip, a line for each number of two pairs or for each of so many columns. */
-const LINES = 16;
-
 /** Lines that a turn of a loop takes, all written out. */
 const TURN = 4;
 
-/** Turns that one filling of the strip is good for, and turns that a pair takes. */
-const TURNS = LINES / TURN;
+/** Turns that a pair takes. */
 const PAIR_TURNS = 8 / TURN;
-
-/** Pairs that one filling holds. */
-const STRIP_PAIRS = LINES / 8;
 
 /** The numbers 0 … n-1. */
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -103,23 +101,42 @@ export const XYZW = ["x", "y", "z", "w"];
 /** Statements for all of some indices. */
 export const each = (n: number, statement: (i: number) => string): string => range(n).map(statement).join("\n  ");
 
-/** Vectors of four of a line of the strip: of columns, or of a column's parts. One more keeps neighbours in different banks. */
-const stripWidth = ({ N, across, held }: Tiles) => Math.max(N / 4, 2 * across * held) + 1;
+/**
+ * Vectors of four of a line of the strip: of columns, or of a column's parts. Eight threads write at a time: where theirs are more than one
+ * column's parts, an odd width keeps neighbouring columns from beginning in one bank.
+ */
+const stripWidth = ({ N, across, held, pairs }: Tiles) => Math.max(N / 4, 2 * across * held) + (pairs < 8 ? 1 : 0);
+
+/** Turns that one filling of the strip is good for at most. */
+const stripTurns = ({ stripPairs, stripColumns }: Tiles) => Math.max(PAIR_TURNS * stripPairs, stripColumns / TURN);
+
+/** Fillings of the strip that the pairs of vectors take. */
+const fillings = ({ pairs, stripPairs }: Tiles) => Math.ceil(pairs / stripPairs);
 
 /** Pairs of a row in workgroup memory: whole strips of them. */
-const rowPairs = ({ pairs }: Tiles) => Math.ceil(pairs / STRIP_PAIRS) * STRIP_PAIRS;
+const rowPairs = (tiles: Tiles) => fillings(tiles) * tiles.stripPairs;
 
 /** Bytes of workgroup memory of a shader that holds `tiles` of rows. */
 function bytesOf(tiles: Tiles, rows: number): number {
   const lines = 8 * rowPairs(tiles) * rows + 4 * tiles.across;
-  return 16 * (lines * (tiles.M / 4 + 1) + LINES * stripWidth(tiles));
+  return 16 * (lines * tiles.M / 4 + TURN * stripTurns(tiles) * stripWidth(tiles));
 }
 
 /** A tiling for vectors of K numbers. */
 export function tilesOf(tiling: Tiling, K: number): Tiles {
-  const { across, down, R, J } = tiling;
+  const { across, down, R, J, lines } = tiling;
   const pairs = Math.ceil(K / 8);
-  return { ...tiling, K, threads: across * down, M: down * R, N: across * J, pairs, held: Math.ceil(pairs / across) };
+  return {
+    ...tiling,
+    K,
+    threads: across * down,
+    M: down * R,
+    N: across * J,
+    pairs,
+    held: Math.ceil(pairs / across),
+    stripPairs: Math.ceil(pairs / Math.ceil(pairs / (lines / 8))),
+    stripColumns: Math.min(lines, 4 * across),
+  };
 }
 
 /**
@@ -144,12 +161,12 @@ export function tilingsFor(shader: keyof typeof SHADERS, T: number, K: number, l
 /** Workgroup memory: tiles of rows, the strip, and the weights of as many columns as the threads have in one four each. */
 export function memory(rows: string[], tiles: Tiles): string {
   const { M, across } = tiles;
-  return `alias Line = array<vec4<f32>, ${M / 4 + 1}>;
+  return `alias Line = array<vec4<f32>, ${M / 4}>;
 ${
     rows.map((name) => `var<workgroup> ${name}: array<array<Line, ${TURN}>, ${PAIR_TURNS * rowPairs(tiles)}>;`)
       .join("\n")
   }
-var<workgroup> strip: array<array<array<vec4<f32>, ${stripWidth(tiles)}>, ${TURN}>, ${TURNS}>;
+var<workgroup> strip: array<array<array<vec4<f32>, ${stripWidth(tiles)}>, ${TURN}>, ${stripTurns(tiles)}>;
 var<workgroup> weights: array<array<Line, ${TURN}>, ${4 * across / TURN}>;`;
 }
 
@@ -158,6 +175,13 @@ export const rowOf = (i: number, { down }: Tiles) => `(4u * (ty + ${down * (i >>
 export const columnsOf = (h: number, { across }: Tiles) => `(4u * (tx + ${across * h}u))`;
 
 const fourOfRows = (g: number, { down }: Tiles) => `ty + ${down * g}u`;
+
+/** The same among the weights of a column of the thread number `x` across: moved on by it, so that threads write to different banks. */
+const turnedRows = (g: number, x: string, { down, M }: Tiles) => `(ty + ${down * g}u + ${x}) % ${M / 4}u`;
+
+/** A four of columns in lines of pair number `pair` of the strip: moved on, so that eight threads write to different banks where their number is a multiple of the pairs'. */
+const turnedColumns = (four: string, pair: string, { N, stripPairs }: Tiles) =>
+  `(${four} + ${Math.max(1, Math.floor(8 / stripPairs))}u * (${pair})) % ${N / 4}u`;
 
 /**
  * Writes pair number `number` of four neighbouring positions' vectors into lines, one for each of its numbers, whole fours each: writing one
@@ -229,23 +253,28 @@ function strip(
 
 /** `name`i_h = row i of the tile `rows` · the columns of the thread's four h; `value` is a column's `Pair` at t. */
 export function innerProducts(name: string, rows: string, value: string, tiles: Tiles): string {
-  const { R, J, N, across } = tiles;
+  const { R, J, N, across, stripPairs } = tiles;
+  const turns = PAIR_TURNS * stripPairs;
   const all = (statement: (i: number, h: number) => string) =>
     each(R, (i) => range(J / 4).map((h) => statement(i, h)).join("\n  "));
-  const fill = strip(STRIP_PAIRS * N / 4, tiles, (own) => ({
-    positions: FOUR.map((c) => `4u * (${own} / ${STRIP_PAIRS}u) + ${c}u`),
-    pair: `${STRIP_PAIRS}u * number + ${own} % ${STRIP_PAIRS}u`,
-    put: (pairs) => spread("strip", `${own} % ${STRIP_PAIRS}u`, `(${own} / ${STRIP_PAIRS}u)`, pairs),
-  }), value);
+  const fill = strip(stripPairs * N / 4, tiles, (own) => {
+    const [four, pair] = [`(${own} / ${stripPairs}u)`, `${own} % ${stripPairs}u`];
+    return {
+      positions: FOUR.map((c) => `4u * ${four} + ${c}u`),
+      pair: `${stripPairs}u * number + ${pair}`,
+      put: (pairs) => spread("strip", pair, turnedColumns(four, pair, tiles), pairs),
+    };
+  }, value);
   return `${all((i, h) => `var ${name}${i}_${h} = vec4<f32>();`)}
-  for (var number = 0u; number < ${rowPairs(tiles) / STRIP_PAIRS}u; number++) {
+  for (var number = 0u; number < ${fillings(tiles)}u; number++) {
     ${fill}
-    for (var turn = 0u; turn < ${TURNS}u; turn++) {
+    for (var turn = 0u; turn < ${turns}u; turn++) {
+    ${each(J / 4, (h) => `let four${h} = ${turnedColumns(`tx + ${across * h}u`, `turn / ${PAIR_TURNS}u`, tiles)};`)}
     ${
     each(TURN, (k) =>
       `{
-    ${each(R / 4, (g) => `let a${g} = ${rows}[${TURNS}u * number + turn][${k}][${fourOfRows(g, tiles)}];`)}
-    ${each(J / 4, (h) => `let b${h} = strip[turn][${k}][tx + ${across * h}u];`)}
+    ${each(R / 4, (g) => `let a${g} = ${rows}[${turns}u * number + turn][${k}][${fourOfRows(g, tiles)}];`)}
+    ${each(J / 4, (h) => `let b${h} = strip[turn][${k}][four${h}];`)}
     ${all((i, h) => `${name}${i}_${h} = fma(vec4(a${i >> 2}.${XYZW[i % 4]}), b${h}, ${name}${i}_${h});`)}
     }`)
   }
@@ -276,13 +305,14 @@ export function addWeighted(
   value: string,
   tiles: Tiles,
 ): string {
-  const { R, J, across, held, pairs } = tiles;
+  const { R, J, across, held, pairs, stripColumns } = tiles;
+  const turns = stripColumns / TURN;
   const keep = (h: number) =>
     each(
       4,
       (c) =>
         each(R / 4, (g) =>
-          `weights[(4u * tx + ${c}u) / ${TURN}u][(4u * tx + ${c}u) % ${TURN}u][${fourOfRows(g, tiles)}] = vec4(${
+          `weights[tx][${c}][${turnedRows(g, "tx", tiles)}] = vec4(${
             range(4).map((i) =>
               `${weight(4 * g + i, h)}.${XYZW[c]}`
             ).join(", ")
@@ -290,13 +320,13 @@ export function addWeighted(
     );
   const fill = (h: number) =>
     strip(
-      LINES * pairs,
+      stripColumns * pairs,
       tiles,
       (own) => {
         const column = `(${own} / ${pairs}u)`;
         const line = `strip[${column} / ${TURN}u][${column} % ${TURN}u]`;
         return {
-          positions: [`${4 * across * h}u + ${LINES}u * number + ${column}`],
+          positions: [`${4 * across * h}u + ${stripColumns}u * number + ${column}`],
           pair: `${own} % ${pairs}u`,
           put: ([next]) =>
             `${line}[${own} % ${pairs}u] = ${next}.low; ${line}[${
@@ -308,13 +338,15 @@ export function addWeighted(
       `if (number == 0u) { ${keep(h)} }`,
     );
   return each(J / 4, (h) =>
-    `for (var number = 0u; number < ${4 * across / LINES}u; number++) {
+    `for (var number = 0u; number < ${4 * across / stripColumns}u; number++) {
     ${fill(h)}
-    for (var turn = 0u; turn < ${TURNS}u; turn++) {
+    for (var turn = 0u; turn < ${turns}u; turn++) {
+    let four = ${turns}u * number + turn;
+    ${each(R / 4, (g) => `let rows${g} = ${turnedRows(g, "four", tiles)};`)}
     ${
       each(TURN, (k) =>
         `{
-    ${each(R / 4, (g) => `let w${g} = weights[${TURNS}u * number + turn][${k}][${fourOfRows(g, tiles)}];`)}
+    ${each(R / 4, (g) => `let w${g} = weights[four][${k}][rows${g}];`)}
     ${
           each(held, (c) =>
             `let low${c} = strip[turn][${k}][tx + ${across * c}u];
@@ -355,16 +387,17 @@ export function combine(
   both: (all: string, one: string) => string,
 ): string {
   const { R, across } = tiles;
-  return `${each(R / 4, (g) => `weights[tx / ${TURN}u][tx % ${TURN}u][${fourOfRows(g, tiles)}] = ${own(g)};`)}
+  return `${each(R / 4, (g) => `weights[tx / ${TURN}u][tx % ${TURN}u][${turnedRows(g, "tx", tiles)}] = ${own(g)};`)}
   workgroupBarrier();
   ${
     each(
       R / 4,
       (g) =>
         `let ${name}${g} = ${
-          range(across).map((x) => `weights[${Math.floor(x / TURN)}][${x % TURN}][${fourOfRows(g, tiles)}]`).reduce(
-            both,
-          )
+          range(across).map((x) => `weights[${Math.floor(x / TURN)}][${x % TURN}][${turnedRows(g, `${x}u`, tiles)}]`)
+            .reduce(
+              both,
+            )
         };`,
     )
   }`;

@@ -77,9 +77,11 @@ export function output(backend: WebGPUBackend, shape: number[]): tf.TensorInfo {
   return backend.makeTensorInfo(shape, "float32");
 }
 
-/** Bytes of memory that the threads of a workgroup can share. */
-export function workgroupBytes(backend: WebGPUBackend): number {
-  return (backend as unknown as Internals).device.limits.maxComputeWorkgroupStorageSize;
+/** Bytes of memory that the threads of a workgroup can share, and how many they can be. */
+export function workgroupLimits(backend: WebGPUBackend): { bytes: number; threads: number } {
+  const { limits } = (backend as unknown as Internals).device;
+  const threads = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  return { bytes: limits.maxComputeWorkgroupStorageSize, threads };
 }
 
 /** Tensors that one dispatch may bind. */

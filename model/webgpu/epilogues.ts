@@ -4,6 +4,7 @@
  * @module
  */
 import { COMPONENTS, type Epilogue, type Geometry } from "./product.ts";
+import { holdsRowSums } from "./product_tiles.ts";
 
 /** WGSL of the logistic function. */
 const sigmoid = (x: string) => `(1.0 / (1.0 + exp(-${x})))`;
@@ -103,6 +104,11 @@ export function normalised(names: { y: string; inverse: string; residual: string
     store(geometry) {
       const { product, tile, threads, fours } = geometry;
       const { m, n } = product;
+      if (!product.half && !holdsRowSums(tile)) {
+        throw new Error(
+          `Cannot normalise rows in a tile of ${tile.rows} by ${tile.columns}: strips of ${tile.depth} are too short`,
+        );
+      }
       const groups = Array.from({ length: fours.rows }, (_, g) => g);
       const slot = (index: string) =>
         product.half

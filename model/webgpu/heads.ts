@@ -21,8 +21,10 @@ const wide = ({ K }: Size) => K % 8 === 0;
 /** WGSL: pair number `pair` of the vector of a tensor that begins at `vector`, zeros beyond its halves. */
 export function reader(name: string, tensor: string, size: Size): string {
   const pairs = Math.ceil(size.K / 8);
+  // Strips may hold more pairs in all than a vector has, but for one, two, four, eight, ….
+  const powerOfTwo = Number.isInteger(Math.log2(pairs));
   const body = wide(size)
-    ? `${pairs % 2 ? "if (pair >= PAIRS) { return Pair(); }" : ""}
+    ? `${powerOfTwo ? "" : "if (pair >= PAIRS) { return Pair(); }"}
   return Pair(${tensor}[vector / 4u + pair], ${tensor}[vector / 4u + PAIRS + pair]);`
     : `var both: Pair;
   ${
@@ -34,6 +36,16 @@ export function reader(name: string, tensor: string, size: Size): string {
     }
   return both;`;
   return `fn ${name}(vector: u32, pair: u32) -> Pair {
+  ${body}
+}`;
+}
+
+/** WGSL: four number `pair` of position t's first half in a table of rotations; the second half repeats it. */
+function rotations(name: string, tensor: string, size: Size): string {
+  const body = wide(size) ? `return ${tensor}[t * ${size.K / 4}u + pair];` : `var four = vec4<f32>();
+  ${each(4, (e) => `if (4u * pair + ${e}u < HALF) { four.${XYZW[e]} = ${tensor}[t * K + 4u * pair + ${e}u]; }`)}
+  return four;`;
+  return `fn ${name}(t: u32, pair: u32) -> vec4<f32> {
   ${body}
 }`;
 }
@@ -56,14 +68,14 @@ export function writer(name: string, tensor: string, size: Size): string {
 /** WGSL: x cos + rotateHalf(x) sin by the position of a vector, and the same with the other sign. */
 const ROTATION = `fn rotated(vector: u32, t: u32, pair: u32) -> Pair {
   let x = packed(vector, pair);
-  let c = cosines(t * K, pair);
-  let s = sines(t * K, pair);
-  return Pair(x.low * c.low - x.high * s.low, x.high * c.high + x.low * s.high);
+  let c = cosines(t, pair);
+  let s = sines(t, pair);
+  return Pair(x.low * c - x.high * s, x.high * c + x.low * s);
 }
 fn turnedBack(x: Pair, t: u32, pair: u32) -> Pair {
-  let c = cosines(t * K, pair);
-  let s = sines(t * K, pair);
-  return Pair(x.low * c.low + x.high * s.low, x.high * c.high - x.low * s.high);
+  let c = cosines(t, pair);
+  let s = sines(t, pair);
+  return Pair(x.low * c + x.high * s, x.high * c - x.low * s);
 }`;
 
 /** What holds vectors of heads. */
@@ -92,8 +104,8 @@ fn merged(b: u32, n: u32, t: u32) -> u32 { return (b * T + t) * ${N * K}u + n * 
 fn ofRow(b: u32, n: u32, t: u32) -> u32 { return (b * ${N}u + n) * T + t; }
 fn scaled(x: Pair, factor: f32) -> Pair { return Pair(x.low * factor, x.high * factor); }
 ${reader("packed", "qkv", size)}
-${reader("cosines", "cos", size)}
-${reader("sines", "sin", size)}
+${rotations("cosines", "cos", size)}
+${rotations("sines", "sin", size)}
 ${ROTATION}
 ${accessors.join("\n")}
 ${memory(rows, tiles)}

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { attentionKernels } from "./attention.ts";
-import { dispatch, elementOf, elementwise, output, type Shader } from "./dispatch.ts";
+import { dispatch, elementOf, elementwise, output, type Shader, workgroupLimits } from "./dispatch.ts";
 import { gated, gatedGradient, normalised, stored } from "./epilogues.ts";
 import { type Kernel, sizeOf } from "./kernel.ts";
 import { layerPrecision } from "./precision.ts";
@@ -146,7 +146,7 @@ export function normalisedLayer(
   const [n, k] = W.shape;
   const m = sizeOf(x) / k;
   const half = layerPrecision() === "f16";
-  if (tile === undefined) tile = rowTileFor(m, n, backend.device.limits.maxComputeWorkgroupStorageSize, half);
+  if (tile === undefined) tile = rowTileFor(m, n, workgroupLimits(backend), half);
   if (!tile) {
     const sum = layer(backend, x, W);
     const outputs = rowKernels.RmsNorm(backend, { x: residual, residual: sum }, { epsilon });

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Shader } from "./dispatch.ts";
-import type { Tile } from "./product_tiles.ts";
+import { threadsOf, type Tile } from "./product_tiles.ts";
 
 /** A matrix on one side of a product, read in strips of the summed axis. */
 export interface Operand {
@@ -100,11 +100,6 @@ function geometryOf(product: Product, tile: Tile): Geometry {
   };
 }
 
-/** Threads of a workgroup. */
-export function threadsOf({ rows, columns, thread }: Tile): number {
-  return rows / thread[0] * (columns / thread[1]);
-}
-
 /** Workgroups of a product. */
 function groupsOf({ m, n, batch = 1, parts = 1 }: Product, { rows, columns }: Tile): number {
   return Math.ceil(m / rows) * Math.ceil(n / columns) * batch * parts;
@@ -118,10 +113,7 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   const across = side === "left" ? tile.rows : tile.columns;
   const start = side === "left" ? "rowStart" : "columnStart";
   const threads = threadsOf(tile);
-  // A thread reads fours across the tile as they are; of fours along the depth it reads four lines at a time and turns them round, for writing
-  // one number into a four of the tile memory may write the other three, too (WGSL).
-  const lines = operand.alongDepth ? 4 : 1;
-  const pieces = across * tile.depth / (4 * lines);
+  const pieces = across * tile.depth / 4;
   const perThread = Math.ceil(pieces / threads);
   const stripes = side === "right" && epilogue.halves;
   const wide = inFours(operand.alongDepth ? k : length);
@@ -129,34 +121,38 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   const begin = operand.begin ?? "0u";
   // What a last strip has beyond the end must add zeros.
   const guarded = k % tile.depth !== 0;
+  // A four of the tile memory holds one number of each of four lines. Where these do not lie side by side, a thread reads them one by one,
+  // neighbours the next along the lines: putting fours of a line into four fours would take four threads, or one four times the registers, for
+  // writing one number into a shared four may write the other three, too (WGSL).
+  const single = operand.alongDepth;
+  // Four lines that are inside or outside together need one place.
+  const together = single && inFours(stripes ? length / 2 : length);
+  const places = single && !together ? 4 : 1;
 
   const each = (body: (i: number) => string) => Array.from({ length: perThread }, (_, i) => body(i)).join("\n");
-  const eachLine = (body: (line: number) => string) =>
-    Array.from({ length: lines }, (_, line) => body(line)).join("\n");
+  const eachPlace = (body: (line: number) => string) =>
+    Array.from({ length: places }, (_, line) => body(line)).join("\n");
   const partly = (i: number, body: string) =>
     (i + 1) * threads > pieces ? `if (${side}Own_${i} < ${pieces}u) { ${body} }` : body;
-  /** Rows beyond the matrix repeat its last one: what comes of them is not stored. */
+  /** Rows beyond the matrix repeat its last ones: what comes of them is not stored. */
   const outer = (line: string) => {
-    if (!stripes) return `min(${start} + ${line}, ${length - 1}u)`;
-    const [middle, end] = [tile.columns / 2, length / 2 - 1];
+    const last = together ? 4 : 1;
+    if (!stripes) return `min(${start} + ${line}, ${length - last}u)`;
+    const [middle, end] = [tile.columns / 2, length / 2 - last];
     const [first, second] = [line, `${line} - ${middle}u`].map((line) => `min(columnStart + ${line}, ${end}u)`);
     return `select(${first}, ${length / 2}u + ${second}, ${line} >= ${middle}u)`;
   };
-  // Where not all threads have a piece, the two operands' are read by different ones.
-  const first = side === "right" && pieces < threads ? `(thread + ${threads / 2}u) % ${threads}u` : "thread";
-
   const setUp = each((i) => {
-    const own = `let ${side}Own_${i} = ${first} + ${i * threads}u;`;
-    if (operand.alongDepth) {
-      const quads = tile.depth / 4;
+    const own = `let ${side}Own_${i} = thread + ${i * threads}u;`;
+    if (single) {
       return `${own}
-    let ${side}Line_${i} = ${side}Own_${i} / ${quads}u;
-    let ${side}Depth_${i} = (${side}Own_${i} % ${quads}u) * 4u;
+    let ${side}Line_${i} = ${side}Own_${i} / ${tile.depth}u;
+    let ${side}Depth_${i} = ${side}Own_${i} % ${tile.depth}u;
     ${
-        eachLine((line) =>
+        eachPlace((line) =>
           `var ${side}At_${i}_${line} = (${begin} + ${
             outer(`(${side}Line_${i} * 4u + ${line}u)`)
-          } * ${k}u + depthStart + ${side}Depth_${i}) / ${unit}u;`
+          } * ${k}u + depthStart) / ${unit}u + ${side}Depth_${i} / ${unit}u;`
         )
       }`;
     }
@@ -170,44 +166,25 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
     }) / ${unit}u;`;
   });
 
-  const next = (i: number, line: number) => `${side}Next_${i}_${line}`;
-  const declare = each((i) => eachLine((line) => `var ${next(i, line)} = vec4<f32>();`));
-
-  const read = (i: number, line: number) => {
-    const [at, into] = [`${side}At_${i}_${line}`, next(i, line)];
-    const depth = `depth + ${side}Depth_${i}`;
-    if (wide) {
-      const plain = `${into} = ${operand.tensor}[${at}];`;
-      return guarded ? `if (${depth} < ${k}u) { ${plain} } else { ${into} = vec4<f32>(); }` : plain;
-    }
-    const elements = COMPONENTS.map((c, j) => {
-      if (operand.alongDepth) {
-        const plain = `${into}.${c} = ${operand.tensor}[${at} + ${j}u];`;
-        return guarded ? `if (${depth} + ${j}u < ${k}u) { ${plain} } else { ${into}.${c} = 0.0; }` : plain;
-      }
-      return `${into}.${c} = ${operand.tensor}[${at} + min(${side}Outer_${i} + ${j}u, ${length - 1}u)];`;
-    }).join("\n");
-    if (operand.alongDepth || !guarded) return elements;
-    return `if (${depth} < ${k}u) { ${elements} } else { ${into} = vec4<f32>(); }`;
+  const declare = each((i) => `var ${side}Next_${i} = vec4<f32>();`);
+  const read = (i: number) => {
+    const at = (line: number) => together ? `${side}At_${i}_0 + ${line * k / unit}u` : `${side}At_${i}_${line}`;
+    const element = (line: number) =>
+      single
+        ? `${operand.tensor}[${at(line)}]${wide ? `[${side}Depth_${i} % 4u]` : ""}`
+        : `${operand.tensor}[${side}At_${i}_0 + min(${side}Outer_${i} + ${line}u, ${length - 1}u)]`;
+    const value = wide && !single
+      ? `${operand.tensor}[${side}At_${i}_0]`
+      : `vec4<f32>(${COMPONENTS.map((_, line) => element(line)).join(", ")})`;
+    const plain = `${side}Next_${i} = ${value};`;
+    if (!guarded) return plain;
+    return `if (depth + ${side}Depth_${i} < ${k}u) { ${plain} } else { ${side}Next_${i} = vec4<f32>(); }`;
   };
-  const load = each((i) => partly(i, eachLine((line) => read(i, line))));
-  const step = operand.alongDepth ? tile.depth / unit : tile.depth * length / unit;
-  const advance = each((i) => eachLine((line) => `${side}At_${i}_${line} += ${step}u;`));
-
-  const memory = `${side}Strip`;
-  const shared = (four: string) => half ? `vec4<f16>(${four})` : four;
-  const share = each((i) =>
-    partly(
-      i,
-      operand.alongDepth
-        ? COMPONENTS.map((c, j) =>
-          `${memory}[${side}Depth_${i} + ${j}u][${side}Line_${i}] = ${
-            shared(`vec4<f32>(${COMPONENTS.map((_, line) => `${next(i, line)}.${c}`).join(", ")})`)
-          };`
-        ).join("\n")
-        : `${memory}[${side}Depth_${i}][${side}Line_${i}] = ${shared(next(i, 0))};`,
-    )
-  );
+  const load = each((i) => partly(i, read(i)));
+  const step = single ? tile.depth / unit : tile.depth * length / unit;
+  const advance = each((i) => eachPlace((line) => `${side}At_${i}_${line} += ${step}u;`));
+  const next = (i: number) => half ? `vec4<f16>(${side}Next_${i})` : `${side}Next_${i}`;
+  const share = each((i) => partly(i, `${side}Strip[${side}Depth_${i}][${side}Line_${i}] = ${next(i)};`));
   return { setUp, declare, load, advance, share };
 }
 

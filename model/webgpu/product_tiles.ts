@@ -25,20 +25,25 @@ export const TILES = {
   "32x32": { rows: 32, columns: 32, depth: 8, thread: [4, 4] },
 } satisfies Record<string, Tile>;
 
-/** Tiles that hold whole rows of the result, by the widest that they can hold; the second where there are few rows. */
-export const ROW_TILES: { widest: number; many: Tile; few: Tile }[] = [
-  { widest: 32, many: TILES["32x32"], few: TILES["32x32"] },
-  { widest: 64, many: TILES["64x64"], few: TILES["64x64"] },
-  { widest: 128, many: TILES["64x128"], few: { rows: 32, columns: 128, depth: 8, thread: [8, 8] } },
+/** Tiles that hold whole rows of the result, by the widest that they can hold; the most rows first. */
+export const ROW_TILES: { widest: number; tiles: Tile[] }[] = [
+  { widest: 32, tiles: [TILES["32x32"]] },
+  { widest: 64, tiles: [TILES["64x64"]] },
+  { widest: 128, tiles: [TILES["64x128"], { rows: 32, columns: 128, depth: 8, thread: [8, 8] }] },
   {
     widest: 256,
-    many: { rows: 64, columns: 256, depth: 8, thread: [8, 8] },
-    few: { rows: 32, columns: 256, depth: 8, thread: [8, 8] },
+    tiles: [
+      { rows: 64, columns: 256, depth: 8, thread: [8, 8] },
+      { rows: 32, columns: 256, depth: 8, thread: [8, 8] },
+    ],
   },
   {
     widest: 512,
-    many: { rows: 32, columns: 512, depth: 8, thread: [8, 8] },
-    few: { rows: 16, columns: 512, depth: 8, thread: [4, 8] },
+    tiles: [
+      { rows: 64, columns: 512, depth: 8, thread: [8, 8] },
+      { rows: 32, columns: 512, depth: 8, thread: [8, 8] },
+      { rows: 16, columns: 512, depth: 8, thread: [4, 8] },
+    ],
   },
 ];
 
@@ -47,6 +52,11 @@ const ENOUGH_GROUPS = 256;
 
 /** Workgroups of whole rows that do so: each has more threads. */
 const ENOUGH_ROW_GROUPS = 128;
+
+/** Threads of a workgroup. */
+export function threadsOf({ rows, columns, thread }: Tile): number {
+  return rows / thread[0] * (columns / thread[1]);
+}
 
 /**
  * Bytes of workgroup memory of a tile: the strips of both operands, a four wider than the tile each.
@@ -57,9 +67,14 @@ export function tileBytes({ rows, columns, depth }: Tile, half = false): number 
   return (half ? 2 : 4) * depth * (rows + columns + 8);
 }
 
-/** The same for a tile of whole rows: their sums take the place of a strip of f32, but not of f16. */
+/** The same for a tile of whole rows, each thread's sum of squares of its part of them included: it takes the place of a strip of f32. */
 export function rowTileBytes(tile: Tile, half = false): number {
   return tileBytes(tile, half) + (half ? 4 * tile.rows * tile.columns / tile.thread[1] : 0);
+}
+
+/** Whether a strip of f32 has room for those sums. */
+export function holdsRowSums({ rows, depth, thread }: Tile): boolean {
+  return rows <= depth * thread[1];
 }
 
 /** A tile for f16: as many bytes, twice the depth. */
@@ -86,13 +101,23 @@ export function tileFor(m: number, n: number, { batch = 1, halves = false, half 
   return half ? halfTile(tile) : tile;
 }
 
-/** The tile that holds whole rows of n within so many bytes of workgroup memory, if there is one. */
-export function rowTileFor(m: number, n: number, bytes: number, half = false): Tile | undefined {
-  const tiles = ROW_TILES.find(({ widest }) => n <= widest);
-  if (!tiles) return undefined;
-  const tile = m >= ENOUGH_ROW_GROUPS * tiles.many.rows ? tiles.many : tiles.few;
-  const fitting = [...(half ? [halfTile(tile)] : []), tile].find((tile) => rowTileBytes(tile, half) <= bytes);
-  return fitting ?? { ...tile, depth: 4 };
+/**
+ * The tile that holds whole rows of n, if the device has one; of those with enough workgroups, that of the most rows.
+ *
+ * @param limits what a workgroup may have: bytes of memory, threads
+ */
+export function rowTileFor(
+  m: number,
+  n: number,
+  { bytes, threads }: { bytes: number; threads: number },
+  half = false,
+): Tile | undefined {
+  const fitting = (tile: Tile) =>
+    [...(half ? [halfTile(tile)] : []), tile, { ...tile, depth: 4 }].find((tile) =>
+      threadsOf(tile) <= threads && rowTileBytes(tile, half) <= bytes && (half || holdsRowSums(tile))
+    );
+  const tiles = ROW_TILES.find(({ widest }) => n <= widest)?.tiles.flatMap((tile) => fitting(tile) ?? []);
+  return tiles?.find(({ rows }) => m >= ENOUGH_ROW_GROUPS * rows) ?? tiles?.at(-1);
 }
 
 /** Into how many parts the summed axis is cut where the result alone makes too few workgroups. */

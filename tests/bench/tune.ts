@@ -14,9 +14,10 @@ import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { startBackend } from "../../model/backend.ts";
 import { attend, attendGradient } from "../../model/webgpu/attention.ts";
 import { type Tiling, tilingsFor } from "../../model/webgpu/attention_tiles.ts";
+import { workgroupLimits } from "../../model/webgpu/dispatch.ts";
 import { normalisedLayer, product } from "../../model/webgpu/layers.ts";
-import { threadsOf } from "../../model/webgpu/product.ts";
-import { partsFor, rowTileFor, type Tile, tileBytes, tileFor } from "../../model/webgpu/product_tiles.ts";
+import { partsFor, rowTileFor, threadsOf, type Tile, tileBytes, tileFor } from "../../model/webgpu/product_tiles.ts";
+import { timeQueued } from "./queued.ts";
 import { numberOption, parseArguments, runCommand } from "../../train/command_line.ts";
 
 const HELP = `Times the matrix products of the official network on the GPU, in every tile.
@@ -74,20 +75,12 @@ function matrix(rows: number, columns: number): tf.Tensor {
   return tf.tidy(() => tf.tile(tf.randomUniform([1, columns], -1, 1), [rows, 1]));
 }
 
-/** Milliseconds of one call, from several queued together for about a tenth of a second. */
-async function time(backend: WebGPUBackend, compute: () => tf.TensorInfo[]): Promise<number> {
-  const queued = async (calls: number) => {
-    const start = performance.now();
-    for (let i = 1; i < calls; i++) compute().forEach(({ dataId }) => backend.disposeData(dataId));
-    const last = compute().map((info) => tf.engine().makeTensorFromTensorInfo(info));
-    // A reading waits for all work before it; Deno's queue.onSubmittedWorkDone() does not.
-    const corner = tf.slice(last[0], last[0].shape.map(() => 0), last[0].shape.map(() => 1));
-    await corner.data();
-    tf.dispose([corner, ...last]);
-    return (performance.now() - start) / calls;
-  };
-  await queued(1);
-  return await queued(Math.max(3, Math.min(50, Math.ceil(100 / await queued(1)))));
+/** Milliseconds of queues that are timed: the wait for a reading is a few of them. */
+const LEAST = 200;
+
+/** Milliseconds of one call. */
+function time(compute: () => tf.TensorInfo[]): Promise<number> {
+  return timeQueued(() => compute().map((info) => tf.engine().makeTensorFromTensorInfo(info)), LEAST);
 }
 
 /** Attention of the presets: batch, positions, heads and their width. */
@@ -104,7 +97,7 @@ interface AttentionTiming {
 
 /** Times attention in each tiling that may be chosen, the choice first. A gradient counts as five products, though two of them are made twice. */
 async function tuneAttention(backend: WebGPUBackend): Promise<AttentionTiming[]> {
-  const limit = backend.device.limits.maxComputeWorkgroupStorageSize;
+  const limit = workgroupLimits(backend).bytes;
   const timings: AttentionTiming[] = [];
   for (const [B, T, N, K] of HEADS) {
     const heads = (width: number) => tf.reshape(matrix(B * T, width), [B, T, width]);
@@ -120,13 +113,13 @@ async function tuneAttention(backend: WebGPUBackend): Promise<AttentionTiming[]>
     for (const shader of ["forward", "queryGradient", "keyValueGradient"] as const) {
       const { products, compute } = shaders[shader];
       for (const [i, tiling] of tilingsFor(shader, T, K, limit).entries()) {
-        const ms = await time(backend, () => compute(tiling));
+        const ms = await time(() => compute(tiling));
         const tflops = products * 2 * B * N * T * T * K / ms / 1e9;
         timings.push({ shape: [B, T, N, K], shader, tiling, ms, tflops });
-        const { across, down, R, J } = tiling;
+        const { across, down, R, J, lines } = tiling;
         console.log(
           `${`B ${B} T ${T} N ${N} K ${K}`.padEnd(22)} ${shader.padEnd(16)} ${
-            `${across}x${down} threads, ${R}x${J}`.padEnd(18)
+            `${across}x${down} threads, ${R}x${J}, ${lines} lines`.padEnd(28)
           } ${ms.toFixed(3).padStart(8)} ms ${tflops.toFixed(1).padStart(5)} TFLOP/s${i ? "" : "  <"}`,
         );
       }
@@ -146,10 +139,8 @@ async function tune(args: string[]): Promise<void> {
     if (given.values.out) await Deno.writeTextFile(given.values.out, JSON.stringify({ attention }, null, 2) + "\n");
     return;
   }
-  const limits = backend.device.limits;
-  const runs = (tile: Tile, half = false) =>
-    tileBytes(tile, half) <= limits.maxComputeWorkgroupStorageSize &&
-    threadsOf(tile) <= limits.maxComputeInvocationsPerWorkgroup;
+  const limits = workgroupLimits(backend);
+  const runs = (tile: Tile, half = false) => tileBytes(tile, half) <= limits.bytes && threadsOf(tile) <= limits.threads;
   const timings: Timing[] = [];
   const report = (timing: Timing) => {
     timings.push(timing);
@@ -177,7 +168,6 @@ async function tune(args: string[]): Promise<void> {
           const cuts = partsFor(m, n, k, 1, tile);
           for (const parts of transposeA ? new Set([cuts, 2 * cuts]) : [cuts]) {
             const ms = await time(
-              backend,
               () => [product(backend, a, b, transposeA, transposeB, { tile, parts, half })],
             );
             report({
@@ -195,9 +185,9 @@ async function tune(args: string[]): Promise<void> {
   }
   for (const k of [512, 1536]) {
     const [x, W, residual] = [matrix(rows, k), matrix(512, k), matrix(rows, 512)];
-    const best = rowTileFor(rows, 512, limits.maxComputeWorkgroupStorageSize);
+    const best = rowTileFor(rows, 512, limits);
     for (const tile of ROW_TILES.filter((tile) => !tile || runs(tile))) {
-      const ms = await time(backend, () => normalisedLayer(backend, x, W, residual, 1e-5, tile));
+      const ms = await time(() => normalisedLayer(backend, x, W, residual, 1e-5, tile));
       const chosen = nameOf(tile) === nameOf(best ?? null);
       report({
         product: `rms(r + x Wᵀ) ${rows}x512x${k}`,

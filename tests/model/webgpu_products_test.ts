@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { createRandom } from "../../arc/random.ts";
 import { binaryCrossEntropy } from "../../model/kernels/binary_cross_entropy.ts";
 import { type Attributes, compose, type Inputs, run } from "../../model/kernels/operation.ts";
-import { product } from "../../model/webgpu/layers.ts";
-import { ROW_TILES, type Tile, TILES } from "../../model/webgpu/product_tiles.ts";
+import { normalisedLayer, product } from "../../model/webgpu/layers.ts";
+import { holdsRowSums, ROW_TILES, type Tile, TILES } from "../../model/webgpu/product_tiles.ts";
 import { setLayerPrecision } from "../../model/webgpu/precision.ts";
 import { eachBackend } from "../backends.ts";
 import { randomVector } from "../relatives.ts";
@@ -80,7 +80,7 @@ onDevice("matMul() broadcasts batches on either side", async () => {
   await assertProduct({ size: [3, 4, 1100], outers: [[2], [2]], transposes: [[true, false]] });
 });
 
-const tiles = new Set<Tile>([...Object.values(TILES), ...ROW_TILES.flatMap(({ many, few }) => [many, few])]);
+const tiles = new Set<Tile>([...Object.values(TILES), ...ROW_TILES.flatMap(({ tiles }) => tiles)]);
 for (const tile of tiles) {
   const name = `${tile.rows}x${tile.columns}`;
   onDevice(`a product in tiles of ${name} is right inside and at the edges, in one part and in three`, async () => {
@@ -91,6 +91,29 @@ for (const tile of tiles) {
     await assertProduct({ size: [m, n, 20], transposes: [[false, true]], compute: inParts(1) });
     await assertProduct({ size: [m - 1, n, 43], transposes: [[true, false]], compute: inParts(3) });
   });
+}
+
+for (const { tiles: rowTiles } of ROW_TILES) {
+  for (const tile of rowTiles.flatMap((tile) => [tile, { ...tile, depth: 4 }]).filter(holdsRowSums)) {
+    const name = `${tile.rows}x${tile.columns}x${tile.depth}`;
+    onDevice(`a normalised layer in tiles of ${name} is a product and a norm`, async () => {
+      const backend = tf.backend() as WebGPUBackend;
+      for (const [m, n] of [[tile.rows + 5, tile.columns], [tile.rows - 1, tile.columns - 3]]) {
+        const { x, W, residual } = randomTensors({ x: [m, 20], W: [n, 20], residual: [m, n] });
+        const layer = (tile: Tile | null) =>
+          normalisedLayer(backend, x, W, residual, 1e-5, tile).map((info) =>
+            tf.engine().makeTensorFromTensorInfo(info)
+          );
+        const [apart, whole] = [layer(null), layer(tile)];
+        for (const output of [0, 1]) {
+          const [wanted, values] = [await apart[output].data(), await whole[output].data()];
+          const off = Math.max(...values.map((value, i) => Math.abs(value - wanted[i])));
+          assert.ok(off < 2e-6 * Math.max(...wanted), `[${m}, ${n}], output ${output} is off by ${off}`);
+        }
+        tf.dispose([x, W, residual, apart, whole]);
+      }
+    });
+  }
 }
 
 onDevice("FeedForward in f16 is near that in f32", async () => {
@@ -200,7 +223,8 @@ for (const [B, T, heads, K, D] of [[2, 5, 3, 2, 6], [1, 17, 2, 16, 40], [1, 9, 1
     async () => {
       const [x, wide] = [[B, T, D], heads * K];
       const inputs = randomTensors({ x, qkv: [3 * wide, D], o: [D, wide], dy: x });
-      const angles = tf.tensor(randomVector(T * K, createRandom(3)), [T, K]);
+      const half = tf.tensor(randomVector(T * K / 2, createRandom(3)), [T, K / 2]);
+      const angles = tf.concat([half, half], 1);
       const { dy, ...weights } = inputs;
       const forward = { ...weights, cos: tf.cos(angles), sin: tf.sin(angles) };
       const attributes = { heads, epsilon: 1e-5 };
