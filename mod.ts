@@ -2,7 +2,7 @@
  * Trains hierarchical reasoning models on ARC puzzles and solves puzzles with them, in Deno. Re-exports only.
  *
  * ```ts ignore
- * import { createApp, loadWeights, Solver, startBackend } from "@hrm/deno";
+ * import { createApp, loadWeights, Solver, startBackend } from "./path/to/mod.ts";
  *
  * const backend = await startBackend();
  * const solver = new Solver(await loadWeights("weights/default.safetensors"), "default", backend.name, backend.threads);

@@ -23,8 +23,15 @@ interface Reading {
   names: number[];
   /** How many names are given; the next one. */
   named: number;
-  /** The pairs not yet read, each in one piece, and that as a text. */
-  rest: { pair: Grid; own: string }[];
+  /** The pairs not yet read. */
+  rest: Joined[];
+}
+
+/** A pair in one piece, that as a text, and its colours. */
+interface Joined {
+  pair: Grid;
+  own: string;
+  colours: number[];
 }
 
 /**
@@ -47,7 +54,7 @@ export function identify(task: Task): Identification {
     named: 1,
     rest: task.train.map((demonstration) => {
       const pair = joined(demonstration, dihedral);
-      return { pair, own: String(pair) };
+      return { pair, own: String(pair), colours: [...new Set(pair.flat())].filter((colour) => colour >= 0) };
     }),
   }));
   const hash = createHash("sha256");
@@ -75,23 +82,34 @@ function joined({ input, output }: Pair, dihedral: number): Grid {
 function readNext(readings: readonly Reading[]): { text: string; next: Reading[] } {
   let first: string | undefined;
   let next: Reading[] = [];
+  // Many readings give a pair's colours the same names.
+  const texts = new Map<Joined, Map<string, Pick<Reading, "names" | "named"> & { text: string }>>();
   for (const { dihedral, names, named, rest } of readings) {
     // Where equal pairs are left it does not matter which is read.
     const tried = new Set<string>();
-    rest.forEach(({ pair, own }, p) => {
+    rest.forEach((joined, p) => {
+      const { pair, own, colours } = joined;
       if (tried.has(own)) return;
       tried.add(own);
-      const after: Reading = { dihedral, names: names.slice(), named, rest };
-      const text = read(pair, after);
+      const known = texts.get(joined) ?? new Map();
+      texts.set(joined, known);
+      const key = String([named, ...colours.map((colour) => names[colour])]);
+      if (!known.has(key)) {
+        const after = { names: names.slice(), named };
+        known.set(key, { text: read(pair, after), ...after });
+      }
+      const { text, names: given, named: count } = known.get(key)!;
       if (first === undefined || text < first) [first, next] = [text, []];
-      if (text === first && next.length < MOST_READINGS) next.push({ ...after, rest: rest.toSpliced(p, 1) });
+      if (text !== first || next.length === MOST_READINGS) return;
+      const all = names.map((name, colour) => colours.includes(colour) ? given[colour] : name);
+      next.push({ dihedral, names: all, named: count, rest: rest.toSpliced(p, 1) });
     });
   }
   return { text: first!, next };
 }
 
 /** The pair with its colours' names, which are given as they appear. */
-function read(pair: Grid, reading: Reading): string {
+function read(pair: Grid, reading: Pick<Reading, "names" | "named">): string {
   const name = (colour: number) => {
     if (colour < 0) return colour;
     if (reading.names[colour] < 0) reading.names[colour] = reading.named++;

@@ -79,6 +79,8 @@ export interface ThinkOptions {
   haltEarly?: boolean;
   /** Whether to keep the answer after every segment. */
   trace?: boolean;
+  /** Asked after every segment but the last; true makes it the last. */
+  enough?: (segment: number) => Promise<boolean>;
 }
 
 /** The largest logit's token at every position. */
@@ -102,7 +104,7 @@ function gatherRows(tensor: tf.Tensor | undefined, rows: number[]): tf.Tensor | 
  */
 export async function think(network: Network, input: ModelInput, options: ThinkOptions = {}): Promise<Thought[]> {
   const { config, parameters } = network;
-  const { maxSegments = config.maxSegments, haltEarly = false, trace = false } = options;
+  const { maxSegments = config.maxSegments, haltEarly = false, trace = false, enough } = options;
   const [B, S] = input.tokens.shape as [number, number];
   const V = config.vocabulary;
   const rotations = rotary(config, S);
@@ -124,7 +126,7 @@ export async function think(network: Network, input: ModelInput, options: ThinkO
     state = next;
     const halting = config.halting !== "fixed";
     const q = halting ? await readOut(() => haltValues(parameters, state.zH)) : undefined;
-    const last = segment === maxSegments;
+    const last = segment === maxSegments || await enough?.(segment) === true;
     const done = rows.map((_, i) =>
       last || (haltEarly && q !== undefined && wantsHalt(config, q[2 * i], q[2 * i + 1]))
     );
@@ -139,7 +141,8 @@ export async function think(network: Network, input: ModelInput, options: ThinkO
         thoughts[row].segments = segment;
       });
     }
-    if (!last && done.some(Boolean)) {
+    if (last) break;
+    if (done.some(Boolean)) {
       const kept = rows.map((_, i) => i).filter((i) => !done[i]);
       rows = kept.map((i) => rows[i]);
       if (!rows.length) break;

@@ -82,6 +82,9 @@ export const modelSchema = z.strictObject({
   if ((c.positions === "rope2d" || c.neighbourShift || c.gridPositions) && !Number.isInteger(Math.sqrt(c.tokens))) {
     problem("tokens", "must be a square where rows and columns matter");
   }
+  if (c.gridPositions && c.tokens > 900) {
+    problem("tokens", "must be at most 900 with gridPositions, which are for 30 rows");
+  }
 });
 
 /**

@@ -11,7 +11,7 @@ import { secureHeaders } from "hono/secure-headers";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { TaskError } from "../arc/task.ts";
 import { openaiError, openaiRoutes } from "./openai.ts";
-import { OptionsError, parseAskedTask, parseOptions, withDefaults } from "./options.ts";
+import { MOST_SECONDS, OptionsError, parseAskedTask, parseOptions, withDefaults } from "./options.ts";
 import type { SolveOptions, TaskSolver } from "./solver.ts";
 
 /** Most bytes of a request's body. */
@@ -64,7 +64,7 @@ export function createApp(solver: TaskSolver, defaults: SolveOptions = {}): App 
     const { options, ...document } = await readJson(context.req.raw);
     const task = parseAskedTask(document);
     const asked = withDefaults(parseOptions(options ?? {}), defaults);
-    return context.json(await solver.solve(task, asked, { signal: context.req.raw.signal }));
+    return context.json(await solver.solve(task, asked, { signal: context.req.raw.signal, mostSeconds: MOST_SECONDS }));
   });
 
   app.route("/v1", openaiRoutes(solver, defaults));

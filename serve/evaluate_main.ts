@@ -29,7 +29,16 @@ import {
 } from "./command_line.ts";
 import { evaluate, type Failure, readShard, shardOf } from "./evaluate.ts";
 import { judge, outcomeText, writeOutcome } from "./outcome.ts";
-import { hasResult, openRun, readConfiguration, readResults, RunError, tasksDigest, unanswered } from "./run.ts";
+import {
+  hasResult,
+  openRun,
+  readConfiguration,
+  readResults,
+  RunError,
+  tasksDigest,
+  tasksOfRun,
+  unanswered,
+} from "./run.ts";
 import { defaults, type SolveOptions } from "./solver.ts";
 
 const HELP = `Solves a task set into a folder, and writes what is handed in: submission.json for Kaggle, a folder for
@@ -47,7 +56,7 @@ What
 How
   --adapt WHEN           auto (to tasks that the weights do not know well), never or always. Default: auto
   --seconds-per-task S   seconds, at most, for adapting to a task. Default: ${defaults.seconds}
-  --steps-per-task N     steps of each adaptation; without seconds the answers are then decided by the seed
+  --steps-per-task N     steps of each of two adaptations; without seconds the answers are then decided by the seed
   --augmentations N      looks at each test input. Default: ${defaults.augmentations}
   --max-segments N       segments of thought for each look. Default: as trained
   --ranking HOW          invariants: an answer that departs from what all demonstrations have in common needs more votes; votes: votes
@@ -174,13 +183,9 @@ async function finish(
 ): Promise<void> {
   const [out] = folders;
   const configuration = await readConfiguration(out);
-  const all = new Map((await readTasks(data ?? configuration.data)).map((task) => [task.id, task]));
-  const tasks = configuration.tasks.map((id) => all.get(id)).filter((task) => task !== undefined);
-  if (tasksDigest(tasks.map(withoutAnswers)) !== configuration.tasks_sha256) {
-    throw new RunError(
-      `Cannot score the run: ${data ?? configuration.data} is not what it solved; name it with --data`,
-    );
-  }
+  const place = data ?? configuration.data;
+  const tasks = tasksOfRun(configuration, await readTasks(place), place);
+  const all = new Map(tasks.map((task) => [task.id, task]));
   const missing: string[] = [];
   const instead = (id: string) => {
     missing.push(id);

@@ -22,7 +22,7 @@ Usage: deno task serve [options]
 
 How tasks are solved where a request does not say (its options, of POST /solve and /v1/chat/completions alike)
   --seconds S        seconds, at most, for adapting to an unseen task. Default: ${defaults.seconds}
-  --steps N          steps of each adaptation; without --seconds the answers are then decided by the seed
+  --steps N          steps of each of two adaptations; without --seconds the answers are then decided by the seed
   --adapt, --augmentations, --max-segments, --ranking, --seed   as \`deno task solve --help\` tells
 
 A task: curl -H 'content-type: application/json' -d @arc/samples/recolour.json http://127.0.0.1:8000/solve`;

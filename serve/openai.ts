@@ -9,7 +9,7 @@ import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
 import { type Grid, TaskError, type UnansweredTask } from "../arc/task.ts";
-import { parseAskedTask, parseOptions, withDefaults } from "./options.ts";
+import { MOST_SECONDS, parseAskedTask, parseOptions, withDefaults } from "./options.ts";
 import type { SolveOptions, TaskSolver } from "./solver.ts";
 
 /** Prompts whose solutions are kept for the second attempt. */
@@ -89,7 +89,7 @@ export function openaiRoutes(solver: TaskSolver, defaults: SolveOptions): Hono {
     if (known) return known;
     if (kept.size === MAX_KEPT) kept.delete(kept.keys().next().value!);
     const controller = new AbortController();
-    const attempts = solver.solve(task, options, { signal: controller.signal })
+    const attempts = solver.solve(task, options, { signal: controller.signal, mostSeconds: MOST_SECONDS })
       .then(({ answers: [{ attempt_1, attempt_2 }] }): [Grid, Grid] => [attempt_1, attempt_2]);
     const fresh: Kept = { attempts, answered: 0, waiting: 0, controller };
     kept.set(key, fresh);

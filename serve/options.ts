@@ -26,6 +26,9 @@ export function parseAskedTask(document: unknown, id?: string): UnansweredTask {
   return task;
 }
 
+/** Seconds that a task asked over HTTP keeps others waiting at most: those that may be asked for, and half as many for the looks. */
+export const MOST_SECONDS = 900;
+
 const whole = z.int().min(1);
 
 const schema = z.strictObject({

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { writeWhole } from "../arc/read.ts";
-import type { Task, UnansweredTask } from "../arc/task.ts";
+import { type Task, type UnansweredTask, withoutAnswers } from "../arc/task.ts";
 import type { Solution, SolveOptions } from "./solver.ts";
 
 /** What decides a run's answers, and where its tasks are. */
@@ -59,6 +59,20 @@ export async function readConfiguration(folder: string): Promise<Configuration> 
   } catch (error) {
     throw new RunError(`Cannot read the run: ${path}: ${(error as Error).message}`);
   }
+}
+
+/**
+ * The tasks that a run solves, in its order, with their answers.
+ *
+ * @param all what was read, more perhaps
+ * @param place where it was read
+ * @throws {RunError} when they are not the run's
+ */
+export function tasksOfRun(configuration: Configuration, all: readonly Task[], place: string): Task[] {
+  const byId = new Map(all.map((task) => [task.id, task]));
+  const tasks = configuration.tasks.map((id) => byId.get(id)).filter((task) => task !== undefined);
+  if (tasksDigest(tasks.map(withoutAnswers)) === configuration.tasks_sha256) return tasks;
+  throw new RunError(`Cannot score the run: ${place} is not what it solved; name it with --data`);
 }
 
 /**

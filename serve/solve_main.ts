@@ -18,7 +18,7 @@ const HELP = `Solves an ARC task and shows the two answers to each test input.
 Usage: deno task solve TASK.json [options]
 
   --seconds S        seconds, at most, for adapting to an unseen task. Default: ${defaults.seconds}
-  --steps N          steps of each adaptation; without --seconds the answer is then decided by the seed
+  --steps N          steps of each of two adaptations; without --seconds the answer is then decided by the seed
   --adapt WHEN       auto (to tasks that the weights do not know well), never or always. Default: auto
   --augmentations N  looks at each test input. Default: ${defaults.augmentations}
   --max-segments N   segments of thought for each look. Default: as trained

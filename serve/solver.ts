@@ -11,6 +11,7 @@ import { Ensemble } from "../train/ensemble.ts";
 import type { Weights } from "../train/checkpoint.ts";
 import type { ExplainedGuess } from "../train/guess.ts";
 import { guessKnown, recognise } from "../train/known.ts";
+import { meanRow } from "../train/puzzle_table.ts";
 
 /** How to solve a task. */
 export interface SolveOptions {
@@ -28,7 +29,7 @@ export interface SolveOptions {
   members?: number;
   /** What ranks answers: votes · e^-doubt, with doubts from what all demonstrations have in common; or votes alone, as HRM does. */
   ranking?: "invariants" | "votes";
-  /** All randomness comes from here. */
+  /** All randomness comes from here. Member i has this seed plus i, so that runs with seeds close to each other share most of them. */
   seed?: number;
 }
 
@@ -36,6 +37,8 @@ export interface SolveOptions {
 export interface SolveCall {
   /** Aborting ends adapting and looking with what there is; a task that was not begun is refused. */
   signal?: AbortSignal;
+  /** Seconds from its beginning after which a task ends as if aborted, whatever was asked; no end if not given. */
+  mostSeconds?: number;
   /** Hears how an adaptation gets on. */
   onProgress?: (progress: AdaptProgress) => void;
   /** Whether the solution tells how it came about: {@link Answer.refinement} and {@link Solution.curve}. */
@@ -124,7 +127,7 @@ export class Solver implements TaskSolver {
     this.name = name;
     this.backend = backend;
     const { network, table, config } = weights;
-    const prior = { config, network, table, row: table.rows > 1 ? table.mean(1) : undefined };
+    const prior = { config, network, table, row: meanRow(table, config.model) };
     this.#ensemble = new Ensemble(prior, cores);
   }
 
@@ -147,6 +150,22 @@ export class Solver implements TaskSolver {
   async #solve(task: UnansweredTask, options: SolveOptions, call: SolveCall): Promise<Solution> {
     call.signal?.throwIfAborted();
     const started = performance.now();
+    const end = new AbortController();
+    const signal = call.signal ? AbortSignal.any([call.signal, end.signal]) : end.signal;
+    const timer = call.mostSeconds === undefined ? undefined : setTimeout(() => end.abort(), 1000 * call.mostSeconds);
+    try {
+      return await this.#answer(task, options, { ...call, signal }, started);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #answer(
+    task: UnansweredTask,
+    options: SolveOptions,
+    call: SolveCall & { signal: AbortSignal },
+    started: number,
+  ): Promise<Solution> {
     const { weights } = this;
     const views = options.augmentations ?? defaults.augmentations;
     const seed = options.seed ?? defaults.seed;
@@ -158,12 +177,12 @@ export class Solver implements TaskSolver {
     let [adaptSeconds, steps, looks] = [0, 0, 0];
     let curve: AdaptProgress[] = [];
     if (wanted === "never" || (wanted === "auto" && recognised)) {
-      const late = () => call.signal?.aborted === true;
+      const late = () => call.signal.aborted;
       guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments, trace, late });
       looks = Math.max(...guesses.map((own) => own.length));
     }
     // A row that was not learned well enough for its looks to agree is worth less than a fresh start.
-    const unsure = !guesses.every(mostAgree) && !call.signal?.aborted;
+    const unsure = !guesses.every(mostAgree) && !call.signal.aborted;
     if (wanted === "always" || (wanted === "auto" && unsure)) {
       const { steps: most, seconds = most ? undefined : defaults.seconds } = options;
       const { signal, onProgress } = call;
@@ -202,9 +221,11 @@ export class Solver implements TaskSolver {
   }
 }
 
-/** Whether most guesses at a test input are the same. */
+/** Whether most guesses at a test input are the same grid; to paint none is no answer. */
 function mostAgree(guesses: readonly Guess[]): boolean {
-  return guesses.length > 0 && vote(guesses)[0].votes > guesses.length / 2;
+  if (!guesses.length) return false;
+  const [{ grid, votes }] = vote(guesses);
+  return grid.length > 0 && votes > guesses.length / 2;
 }
 
 /** The candidates for every test input, best first; `guesses` are each test input's own. */

@@ -9,7 +9,7 @@ import { readTasks } from "../arc/read.ts";
 import { type Score, score } from "../arc/score.ts";
 import { type Submission, validateSubmission } from "../arc/submission.ts";
 import type { Task } from "../arc/task.ts";
-import { readConfiguration, RunError } from "./run.ts";
+import { readConfiguration, RunError, tasksOfRun } from "./run.ts";
 
 /** A submission as it lies on disk, with what is wrong with it. */
 export interface CheckedSubmission {
@@ -46,8 +46,7 @@ async function tasksFor(path: string, data: string | undefined): Promise<Task[]>
   } catch (cause) {
     throw new RunError(`Cannot tell which tasks ${path} answers: name them with --data`, { cause });
   }
-  const ids = new Set(configuration.tasks);
-  return (await readTasks(configuration.data)).filter(({ id }) => ids.has(id));
+  return tasksOfRun(configuration, await readTasks(configuration.data), configuration.data);
 }
 
 /** The scores at pass@1 and pass@2 of a good submission. */

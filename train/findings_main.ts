@@ -19,10 +19,11 @@ const HELP =
   `Reruns what the ARC Prize analysis found about HRM: trains networks that differ from HRM in one thing, each for the same steps, answers the
 same held-out test pairs by voting, and prints a table for each finding.
 
-Usage: deno task findings --data PATH --out RUN/ [options]
+Usage: deno task findings [options]
 
 What to learn
-  --data PATH        tasks whose demonstrations are trained on and whose test pairs are scored; repeatable. Default: arc/samples
+  --data PATH        tasks whose demonstrations are trained on and whose test pairs are scored; repeatable. Default: arc/samples, where
+                     there is no --training-set
   --training-set PATH  tasks that are trained on with their test pairs, beside those; repeatable. Needed for the finding on transfer
   --tasks IDS, --limit N  fewer of them
 

@@ -40,12 +40,12 @@ export interface ExplainedGuess extends Guess {
 }
 
 /** How to guess. */
-export interface GuessOptions extends ThinkOptions {
+export interface GuessOptions extends Omit<ThinkOptions, "enough"> {
   /** The canvas on which tasks are shown. */
   canvas: Canvas;
   /** Whether the augmentation's colours are told (`task`) or painted (`augmentation`). */
   identity: Identity;
-  /** Asked between batches once every test input has been looked at; true ends the looking. */
+  /** Asked between batches once every test input has been looked at; true ends the looking, and segments beyond the network's own number. */
   late?: () => boolean;
 }
 
@@ -108,6 +108,10 @@ export async function guess(
   const rule = canvas.marking === "outside" ? sizeRule(task.train) : undefined;
   const looks = views.flatMap((view) => task.test.map(({ input }, test) => ({ test, input, view })));
   const guesses: ExplainedGuess[][] = task.test.map(() => []);
+  const enough = async (segment: number) => {
+    await breathe();
+    return segment >= network.config.maxSegments && late?.() === true;
+  };
   for (let from = 0; from < looks.length && !(from >= task.test.length && late?.()); from += batchSize) {
     await breathe();
     const part = looks.slice(from, from + batchSize);
@@ -115,7 +119,7 @@ export async function guess(
       part.map(({ test, view: { augmentation, row } }) => encodeTest(task, test, augmentation, canvas, identity, row)),
     );
     const input = modelInput(batch, table, network.config);
-    const thoughts = await think(network, input, options);
+    const thoughts = await think(network, input, { ...options, enough });
     tf.dispose(input as unknown as tf.TensorContainer);
     part.forEach(({ test, input, view }, i) => {
       const height = input.length, width = input[0].length;

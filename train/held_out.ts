@@ -15,12 +15,14 @@ import { guessKnown, type KnownOptions, recognise } from "./known.ts";
 export const VIEWS = 32;
 
 /**
- * Those of `tasks` that are not among `trained`, whose test pairs are trained on: no task there has the same demonstrations, in whatever look,
- * or a test pair among its pairs, for sets hold each other's tasks with edited demonstrations, too.
+ * Those of `tasks`, whose demonstrations are trained on, that are not among `trained`, whose test pairs are trained on, too: no task there has
+ * the same demonstrations, in whatever look, and nothing that is trained on is one of their test pairs, for sets hold each other's tasks with
+ * edited demonstrations.
  */
 export function heldOut(tasks: readonly Task[], trained: readonly Task[]): Task[] {
   const marks = (task: Task, pairs: Task["test"]) => [identify(task).key, ...pairs.map((pair) => JSON.stringify(pair))];
   const known = new Set(trained.flatMap((task) => marks(task, [...task.train, ...task.test])));
+  for (const { train } of tasks) for (const pair of train) known.add(JSON.stringify(pair));
   return tasks.filter((task) => !marks(task, task.test).some((mark) => known.has(mark)));
 }
 

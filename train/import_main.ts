@@ -24,10 +24,11 @@ Usage: deno task import FILE --out W.safetensors [options]
 FILE is what the official trainer saved (step_N; a zip file or PyTorch's older format), or a safetensors file with the same names.
 
   --out FILE            the weights to write
-  --config FILE         the all_config.yaml beside the checkpoint. Without it, the official HRM's heads and cycles are assumed
+  --config FILE         the all_config.yaml beside the checkpoint; TRM needs it. Without it, heads of width 64 and the official HRM's
+                        cycles are assumed
   --puzzle-table WHAT   mean: one row, the mean of all (default); keep: all rows; drop: none. Which row belongs to which puzzle
                         cannot be told from a checkpoint, so new tasks are adapted to in each case
-  --tokens N            tokens of the grid, a square: 81 for Sudoku, 900 for mazes. Default: 900, the canvas of ARC
+  --tokens N            tokens of the grid, a square, where no tensor tells: 81 for Sudoku, 900 for mazes. Default: 900, the canvas of ARC
   --help                this text
 
 Evaluate these weights with --ranking votes for answers ranked as officially. Every task is adapted to, on the official canvas: give it a

@@ -8,7 +8,6 @@ import { identify } from "../arc/identity.ts";
 import { createRandom } from "../arc/random.ts";
 import { taskCanvas } from "../arc/size.ts";
 import { type Task, TaskError } from "../arc/task.ts";
-import type { ThinkOptions } from "../model/act.ts";
 import { dependsOnTokens } from "../model/config.ts";
 import type { KnownTask, Weights } from "./checkpoint.ts";
 import { type ExplainedGuess, guess, type GuessOptions, someViews, toldViews, tooSmall } from "./guess.ts";
@@ -29,7 +28,7 @@ export function recognise(task: Task, tasks: readonly KnownTask[]): Recognised |
 }
 
 /** How to guess at a known task. */
-export interface KnownOptions extends ThinkOptions, Pick<GuessOptions, "late"> {
+export interface KnownOptions extends Omit<GuessOptions, "canvas" | "identity"> {
   /** Views to guess from. */
   views: number;
   /** Decides which. */

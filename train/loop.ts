@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { createSampler, type Sampler, type TrainingTask } from "../arc/dataset.ts";
 import { identify } from "../arc/identity.ts";
 import { createRandom, type Random, randomFromState } from "../arc/random.ts";
@@ -10,7 +11,7 @@ import { copyNetwork, initialise, initialRow } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
 import { type KnownTask, loadState, saveState, saveWeights, type Weights } from "./checkpoint.ts";
 import { type Config, requireTokens } from "./config.ts";
-import { PuzzleTable } from "./puzzle_table.ts";
+import { meanRow, PuzzleTable } from "./puzzle_table.ts";
 import {
   createTrainingState,
   disposeTrainingState,
@@ -103,8 +104,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
     seed: config.seed,
   });
   const known = knownTasks(tasks, sampler);
+  const names = trainedOn(tasks, known);
   const { state, random, seconds: before } = options.resume
-    ? await resume(out, sampler, known, config)
+    ? await resume(out, sampler, names, config)
     : begin(config, sampler, known, options.start);
   const started = performance.now();
   let examples = 0;
@@ -122,7 +124,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainReport,
     side,
   });
   const save = async () => {
-    const run = { tasks: taskNames(known), sampler: sampler.state(), random: random.state(), seconds: seconds() };
+    const run = { tasks: names, sampler: sampler.state(), random: random.state(), seconds: seconds() };
     await saveState(out, { state, run, config });
     await saveWeights(out, weights());
     saved = seconds();
@@ -193,7 +195,7 @@ interface Start {
 function begin(config: Config, sampler: Sampler, known: readonly KnownTask[], start?: TrainOptions["start"]): Start {
   const random = createRandom(config.seed);
   const table = new PuzzleTable(sampler.rows, config.model.puzzleWidth, config.training.puzzleRule);
-  const mean = start && start.table.rows > 1 ? start.table.mean(1) : initialRow(config.model, random.fork("row"));
+  const mean = start && meanRow(start.table, config.model) || initialRow(config.model, random.fork("row"));
   const learned = new Map(start && rowsByLook(start.tasks));
   for (const [look, row] of rowsByLook(known)) {
     const old = learned.get(look);
@@ -213,16 +215,20 @@ function rowsByLook(tasks: readonly KnownTask[]): [string, number][] {
   );
 }
 
-function taskNames(known: readonly KnownTask[]): string {
-  return known.map(({ id, key, views }) => `${id} ${key} ${views.length}`).join();
+/** What tasks are trained on: their names, looks, and the content of their pairs. */
+function trainedOn(tasks: readonly TrainingTask[], known: readonly KnownTask[]): string {
+  const pairs = createHash("sha256").update(JSON.stringify(tasks.map(({ pairs }) => pairs))).digest("hex");
+  return [...known.map(({ id, key, views }) => `${id} ${key} ${views.length}`), pairs].join();
 }
 
-async function resume(path: string, sampler: Sampler, known: readonly KnownTask[], config: Config): Promise<Start> {
+async function resume(path: string, sampler: Sampler, tasks: string, config: Config): Promise<Start> {
   const { state, run, config: old } = await loadState(path);
   if (JSON.stringify(old) !== JSON.stringify(config)) {
     throw new Error(`Cannot resume ${path}: its configuration is another`);
   }
-  if (run.tasks !== taskNames(known)) throw new Error(`Cannot resume ${path}: it was trained on other tasks`);
+  if (run.tasks !== tasks) {
+    throw new Error(`Cannot resume ${path}: it was trained on other tasks, or other pairs of theirs`);
+  }
   sampler.restore(run.sampler);
   return { state, random: randomFromState(run.random), seconds: run.seconds };
 }

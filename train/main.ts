@@ -39,13 +39,13 @@ Usage: deno task train [options]
 
 What to learn
   --data PATH        tasks whose demonstrations are trained on and whose test pairs are held out and scored at the end, but for tasks
-                     that are in --training-set, too: a folder, a task file or a Kaggle challenges file; repeatable. Default: the tasks
-                     that come with the project (arc/samples)
+                     that are in --training-set, too: a folder, a task file or a Kaggle challenges file; repeatable. Default, where
+                     there is no --training-set: the tasks that come with the project (arc/samples)
   --training-set PATH  tasks of which demonstrations and test pairs are trained on (HRM trains so on the training sets); repeatable
   --rules N          beside the others, N tasks of each of the ${
     Object.keys(families).length
   } families of rules that the project draws itself (arc/rules.ts),
-                     ${RULE_PAIRS} pairs each
+                     ${RULE_PAIRS} demonstrations and a test pair each, all trained on
   --rules-side S     the side that no grid of these tasks exceeds, ${SMALL_SIDE} at least. Default: ${MAX_SIDE}
   --tasks IDS        only these tasks of those that are read, separated by commas
   --limit N          only the first N tasks of those that are read
@@ -71,7 +71,7 @@ How long
 
 Where
   --out FILE         the weights. Default: checkpoints/<preset>.safetensors; beside it .state.safetensors (to resume) and .jsonl (the log)
-                     They must not be there yet, but with --resume
+                     The first two must not be there yet, but with --resume
   --resume           go on from FILE's companion with its own configuration: --preset, --config and --seed may be left out and must not
                      ask for another; --start is passed over
   --help             this text

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { ModelConfig } from "../model/config.ts";
+
 /** How the rows of a batch move. */
 export interface RowRule {
   /** The sign of the summed gradient (official), or AdamW with moments a row. */
@@ -112,4 +114,16 @@ export class PuzzleTable {
       row[j] = row[j] * decay - rate * m / (Math.sqrt(v / correction) + 1e-8);
     }
   }
+}
+
+/**
+ * What a new puzzle's row begins from: the mean of all puzzles' rows; of a table without any, as an import makes it, the one row that it has,
+ * where rows are added to what the network sees as they are; else undefined.
+ */
+export function meanRow(
+  table: PuzzleTable,
+  { conditioning }: Pick<ModelConfig, "conditioning">,
+): Float32Array | undefined {
+  if (table.rows > 1) return table.mean(1);
+  return conditioning === "prefix" ? table.row(0).slice() : undefined;
 }

@@ -30,16 +30,16 @@ const HELP = `Times this project here: every kernel against stock tfjs, whole tr
 Usage: deno task bench [options]
 
   --shape WIDTH,HEADS,LAYERS,TOKENS,BATCH
-                   only training steps of HRM at this shape (ACT with its target, AdamATan2); the last line is JSON
+                   only training steps of HRM at this shape (ACT with its target, AdamATan2)
   --loop SIDE,BATCH
                    only training steps of the looped network, and its inference
   --profile        with --shape or --loop: where a step's time goes, by kernel; on a GPU by dispatch, and what the host does
-  --seconds N      how long the training steps of a size are timed, three at least. Default: 10
+  --seconds N      how long the training steps of a size are timed, 3 to 100 of them. Default: 10
   --backend NAME   cpu, webgpu or stock (tfjs on the processor, unaided). Default: cpu
   --report FILE    with --backend webgpu: what the GPU does, in under four minutes: requests of a step, products, attention, training,
                    inference, each beside stock tfjs. FILE (Markdown) is whole after every item; what fails is told in it
   --quick          with --report: tiny sizes, whose times say nothing, in a few seconds
-  --json           nothing but the line of JSON
+  --json           nothing but the last line, which is JSON
   --help           this text
 
 HRM_BLAS names a BLAS library or, as "none", goes without; HRM_THREADS sets the number of threads.`;

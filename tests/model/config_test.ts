@@ -90,6 +90,12 @@ const refused: [string, ModelConfig, Partial<ModelConfig>, string][] = [
     { tokens: 15 },
     "tokens: must be a square where rows and columns matter",
   ],
+  [
+    "a canvas with more rows than have positions",
+    loop({ side: 4 }),
+    { tokens: 31 ** 2 },
+    "tokens: must be at most 900 with gridPositions, which are for 30 rows",
+  ],
 ];
 for (const [what, config, change, message] of refused) {
   Deno.test(`parseModelConfig() refuses ${what}`, () => {

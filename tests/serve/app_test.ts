@@ -3,7 +3,7 @@ import { parseTask } from "../../arc/task.ts";
 import { createRandom } from "../../arc/random.ts";
 import { initialise } from "../../model/parameters.ts";
 import { type App, createApp, MAX_BODY } from "../../serve/app.ts";
-import { MAX_PAIRS } from "../../serve/options.ts";
+import { MAX_PAIRS, MOST_SECONDS } from "../../serve/options.ts";
 import { Solver } from "../../serve/solver.ts";
 import { FakeSolver, mirrorTask, onPort, tinySolver, tinyWeights } from "./support.ts";
 
@@ -24,7 +24,9 @@ async function refusal(response: Response | Promise<Response>): Promise<[number,
 }
 
 Deno.test("POST /solve replies one entry of answers per test input, in order", async () => {
-  const reply = await (await post(createApp(new FakeSolver()), mirrorTask)).json();
+  const solver = new FakeSolver();
+  const reply = await (await post(createApp(solver), mirrorTask)).json();
+  equal(solver.asked[0].call.mostSeconds, MOST_SECONDS);
   deepEqual(reply, {
     id: "mirror",
     answers: [

@@ -35,6 +35,17 @@ Deno.test("Solver ends looking at an abort with a look at each test input, and t
   await solver.close();
 });
 
+Deno.test("Solver ends a task after so many seconds at most, whatever was asked", async () => {
+  const solver = await tinySolver();
+  const asked = { steps: 100_000, augmentations: 2, adapt: "always" } as const;
+  const { answers, solver: { adaptation_steps } } = await solver.solve(withoutAnswers(mirrorTask), asked, {
+    mostSeconds: 0.2,
+  });
+  ok(adaptation_steps < 2 * asked.steps, String(adaptation_steps));
+  for (const { candidates } of answers) ok(candidates.length > 0);
+  await solver.close();
+});
+
 Deno.test("solveOptions() reads what a command line says of ranking", () => {
   const given = (...args: string[]) => solveOptions(parseArguments(args, ["ranking"], []));
   equal(given("--ranking", "votes").ranking, "votes");

@@ -1,7 +1,8 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { join } from "node:path";
 import type { Submission } from "../../arc/submission.ts";
-import type { Task } from "../../arc/task.ts";
+import { type Task, withoutAnswers } from "../../arc/task.ts";
+import { tasksDigest } from "../../serve/run.ts";
 import { main as scoreMain } from "../../serve/score_main.ts";
 import { readSubmission, scoreSubmission } from "../../serve/submission_file.ts";
 import { main as validateMain } from "../../serve/validate_main.ts";
@@ -107,9 +108,15 @@ Deno.test("readSubmission() finds the tasks of the run in whose folder the file 
   withFolder(async (folder, write) => {
     const path = await write("submission.json", { one: good.one });
     await rejects(() => readSubmission(path), /Cannot tell which tasks .* answers: name them with --data/);
-    await write("configuration.json", { tasks: ["one"], data: join(folder, "data") });
+    const tasks_sha256 = tasksDigest([withoutAnswers(one)]);
+    await write("configuration.json", { tasks: ["one"], tasks_sha256, data: join(folder, "data") });
     const { tasks, faults } = await readSubmission(path);
     deepEqual(faults, []);
     deepEqual(tasks, [one]);
     equal(scoreSubmission({ one: good.one }, tasks)[1].tasks.solved, 1);
+    await write("data/one.json", { ...one, train: two.train.slice(1) });
+    await rejects(
+      () => readSubmission(path),
+      /Cannot score the run: .*data is not what it solved; name it with --data/,
+    );
   }));

@@ -160,3 +160,14 @@ eachBackend(
   },
   ["cpu"],
 );
+
+eachBackend("Ensemble.adapt() keeps what was found before a member of a later round fails", async () => {
+  const ensemble = new Ensemble(tiny, 0);
+  const options = { budget: { steps: 4 }, views: 8, seed: 5 };
+  let begun = 0;
+  const onStep = ({ steps }: { steps: number }) => {
+    if (steps === 1 && ++begun === 2) throw new Error("the second fails");
+  };
+  const { guesses } = await ensemble.adapt(task, { ...options, members: 3, onStep });
+  assert.deepEqual(guesses, (await adapt(task, tiny, options)).guesses);
+}, ["cpu"]);

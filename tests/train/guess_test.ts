@@ -61,6 +61,16 @@ eachBackend(
   ["cpu"],
 );
 
+eachBackend("guess() thinks no longer than the network's own number of segments where it is late", async () => {
+  const options = { canvas: { side: 6, marking: "outside" }, identity: "task", maxSegments: 9 } as const;
+  const views = toldViews(0, 3, createRandom(0));
+  const segments = async (late: boolean) =>
+    (await guess(copying(told), blank(told), taskOf([[1]]), views, { ...options, late: () => late }))
+      .map((own) => own.map(({ segments }) => segments));
+  assert.deepEqual(await segments(false), [[9, 9, 9], [9, 9, 9]]);
+  assert.deepEqual(await segments(true), [[2, 2, 2], [2, 2, 2]]);
+}, ["cpu"]);
+
 eachBackend("guess() cuts a told answer to the size that a rule tells, turned as the look is", async () => {
   const canvas = { side: 6, marking: "outside" } as const;
   const views = toldViews(0, 8, createRandom(0));

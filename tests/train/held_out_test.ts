@@ -23,6 +23,7 @@ Deno.test("heldOut() leaves out tasks that are trained on in any look, or with a
   assert.deepEqual(left([mirrorTask]), ["other"]);
   const asDemonstration = { ...other, id: "x", train: [...other.train, mirrorTask.test[0] as Task["train"][0]] };
   assert.deepEqual(left([{ ...asDemonstration, test: [{ input: [[5]], output: [[6]] }] }]), ["other"]);
+  assert.deepEqual(heldOut([...tasks, asDemonstration], []).map(({ id }) => id), ["other", "x"]);
 });
 
 Deno.test("answerHeldOut() answers every test input, and hears an abort between two tasks", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createRandom } from "../../arc/random.ts";
-import { PuzzleTable, type RowRule } from "../../train/puzzle_table.ts";
+import { meanRow, PuzzleTable, type RowRule } from "../../train/puzzle_table.ts";
 import * as oracle from "../oracle.ts";
 import { assertNumbers, randomVector } from "../relatives.ts";
 
@@ -84,4 +84,16 @@ Deno.test("PuzzleTable.update() by adamw follows the rule, each row by its own c
   assertNumbers(table.first, numbers.map(({ m }) => m), "first moments");
   assertNumbers(table.second, numbers.map(({ v }) => v), "second moments");
   assert.deepEqual([...table.updates], counts);
+});
+
+Deno.test("meanRow() is the mean of the puzzles' rows, or the one row that an import keeps where rows are added as they are", () => {
+  const table = counting("sign");
+  assert.deepEqual([...meanRow(table, { conditioning: "roles" })!], [8.5, 9.5, 10.5]);
+  const one = new PuzzleTable(1, 3, "sign");
+  one.values.set([7, 8, 9]);
+  const row = meanRow(one, { conditioning: "prefix" })!;
+  assert.deepEqual([...row], [7, 8, 9]);
+  row[0] = 0;
+  assert.deepEqual([...one.values], [7, 8, 9], "a copy");
+  assert.equal(meanRow(one, { conditioning: "roles" }), undefined);
 });

@@ -70,3 +70,14 @@ for (const [name, configOn] of Object.entries(configs)) {
     });
   }, ["cpu"]);
 }
+
+eachBackend("train() resumes with the same pairs only: test pairs among them would be held out no more", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const { side } = trainingCanvas(tasks, configs.loop(1).training.marking);
+    const [config, out] = [configs.loop(side), `${folder}/weights.safetensors`];
+    await reports(config, side, out, false, 1);
+    const shorter = tasks.map((one) => ({ ...one, pairs: one.pairs.slice(0, 1) }));
+    const again = train({ tasks: shorter, config, side, steps: 2, out, resume: true });
+    await assert.rejects(() => again.next(), /it was trained on other tasks, or other pairs of theirs/);
+  });
+}, ["cpu"]);
