@@ -6,12 +6,11 @@
 import { departures, doubt, invariants } from "../arc/invariants.ts";
 import type { Grid, UnansweredTask } from "../arc/task.ts";
 import { attempts, type Candidate, type Guess, vote } from "../arc/vote.ts";
-import type { AdaptProgress } from "../train/adapt.ts";
+import { type AdaptProgress, priorOf } from "../train/adapt.ts";
 import { Ensemble } from "../train/ensemble.ts";
 import type { Weights } from "../train/checkpoint.ts";
 import type { ExplainedGuess } from "../train/guess.ts";
 import { guessKnown, recognise } from "../train/known.ts";
-import { meanRow } from "../train/puzzle_table.ts";
 
 /** How to solve a task. */
 export interface SolveOptions {
@@ -126,9 +125,7 @@ export class Solver implements TaskSolver {
     this.weights = weights;
     this.name = name;
     this.backend = backend;
-    const { network, table, config } = weights;
-    const prior = { config, network, table, row: meanRow(table, config.model) };
-    this.#ensemble = new Ensemble(prior, cores);
+    this.#ensemble = new Ensemble(priorOf(weights), cores);
   }
 
   /** Ends the threads that adaptation started. */

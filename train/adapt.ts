@@ -11,9 +11,10 @@ import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
 import { copyNetwork, initialise, initialRow, type Network } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
+import type { Weights } from "./checkpoint.ts";
 import { type Config, requireTokens, type TrainingConfig } from "./config.ts";
 import { canvasFor, type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
-import { PuzzleTable } from "./puzzle_table.ts";
+import { meanRow, PuzzleTable } from "./puzzle_table.ts";
 import { createTrainingState, disposeTrainingState, nextBatch, trainStep } from "./step.ts";
 
 /** How much an adaptation may cost; the first bound that is reached ends it. */
@@ -34,6 +35,11 @@ export interface Prior {
   table?: PuzzleTable;
   /** How it was, and is, trained. */
   config: Config;
+}
+
+/** What adaptations begin from with weights that were trained. */
+export function priorOf({ network, table, config }: Pick<Weights, "network" | "table" | "config">): Prior {
+  return { config, network, table, row: meanRow(table, config.model) };
 }
 
 /** Where the row of a task starts that resembles a known one. */
