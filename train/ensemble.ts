@@ -70,7 +70,8 @@ export class Ensemble {
    *
    * @throws {TaskError} when the task needs a larger canvas than the prior can work on
    * @throws {RangeError} when there is to be no member
-   * @throws {Error} what a member of the first round threw, while one that fails later ends the search; or when there is neither a number of members nor a bound in seconds
+   * @throws {Error} what a member of the first round threw, while one that fails later ends the search; or when there is neither a number of
+   * members nor a bound in seconds
    */
   async adapt(task: UnansweredTask, options: EnsembleOptions): Promise<Adaptation> {
     const { members = Infinity, budget: { seconds, steps }, signal } = options;

@@ -217,8 +217,10 @@ function rowsByLook(tasks: readonly KnownTask[]): [string, number][] {
 
 /** What tasks are trained on: their names, looks, and the content of their pairs. */
 function trainedOn(tasks: readonly TrainingTask[], known: readonly KnownTask[]): string {
-  const pairs = createHash("sha256").update(JSON.stringify(tasks.map(({ pairs }) => pairs))).digest("hex");
-  return [...known.map(({ id, key, views }) => `${id} ${key} ${views.length}`), pairs].join();
+  const content = createHash("sha256");
+  // One by one: all together can be more than a text can hold.
+  for (const { pairs } of tasks) content.update(JSON.stringify(pairs));
+  return [...known.map(({ id, key, views }) => `${id} ${key} ${views.length}`), content.digest("hex")].join();
 }
 
 async function resume(path: string, sampler: Sampler, tasks: string, config: Config): Promise<Start> {

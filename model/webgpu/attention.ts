@@ -22,14 +22,10 @@ import {
   range,
   rowOf,
   scaleSums,
-  type SHADERS,
-  type Tiles,
-  tilesOf,
-  type Tiling,
-  tilingsFor,
   XYZW,
   zeroSums,
-} from "./attention_tiles.ts";
+} from "./attention_products.ts";
+import { type SHADERS, type Tiles, tilesOf, type Tiling, tilingsFor } from "./attention_tiles.ts";
 
 const query = "rotated(at(b, n, 0u, t), t, pair)";
 const key = "rotated(at(b, n, 1u, t), t, pair)";

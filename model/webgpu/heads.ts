@@ -5,7 +5,8 @@
  * @module
  */
 import type { Shader } from "./dispatch.ts";
-import { each, memory, type Tiles, XYZW } from "./attention_tiles.ts";
+import { each, memory, XYZW } from "./attention_products.ts";
+import type { Tiles } from "./attention_tiles.ts";
 
 /** Sizes of attention. */
 export interface Size {

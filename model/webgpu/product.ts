@@ -121,13 +121,9 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   const begin = operand.begin ?? "0u";
   // What a last strip has beyond the end must add zeros.
   const guarded = k % tile.depth !== 0;
-  // A four of the tile memory holds one number of each of four lines. Where these do not lie side by side, a thread reads them one by one,
-  // neighbours the next along the lines: putting fours of a line into four fours would take four threads, or one four times the registers, for
-  // writing one number into a shared four may write the other three, too (WGSL).
-  const single = operand.alongDepth;
   // Four lines that are inside or outside together need one place.
-  const together = single && inFours(stripes ? length / 2 : length);
-  const places = single && !together ? 4 : 1;
+  const together = operand.alongDepth && inFours(stripes ? length / 2 : length);
+  const places = operand.alongDepth && !together ? 4 : 1;
 
   const each = (body: (i: number) => string) => Array.from({ length: perThread }, (_, i) => body(i)).join("\n");
   const eachPlace = (body: (line: number) => string) =>
@@ -144,7 +140,7 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
   };
   const setUp = each((i) => {
     const own = `let ${side}Own_${i} = thread + ${i * threads}u;`;
-    if (single) {
+    if (operand.alongDepth) {
       return `${own}
     let ${side}Line_${i} = ${side}Own_${i} / ${tile.depth}u;
     let ${side}Depth_${i} = ${side}Own_${i} % ${tile.depth}u;
@@ -166,14 +162,17 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
     }) / ${unit}u;`;
   });
 
+  // A four of the tile memory holds one number of each of four lines. Where these do not lie side by side, a thread reads them one by one,
+  // neighbours the next along the lines: putting fours of a line into four fours would take four threads, or one four times the registers, for
+  // writing one number into a shared four may write the other three, too (WGSL).
   const declare = each((i) => `var ${side}Next_${i} = vec4<f32>();`);
   const read = (i: number) => {
     const at = (line: number) => together ? `${side}At_${i}_0 + ${line * k / unit}u` : `${side}At_${i}_${line}`;
     const element = (line: number) =>
-      single
+      operand.alongDepth
         ? `${operand.tensor}[${at(line)}]${wide ? `[${side}Depth_${i} % 4u]` : ""}`
         : `${operand.tensor}[${side}At_${i}_0 + min(${side}Outer_${i} + ${line}u, ${length - 1}u)]`;
-    const value = wide && !single
+    const value = wide && !operand.alongDepth
       ? `${operand.tensor}[${side}At_${i}_0]`
       : `vec4<f32>(${COMPONENTS.map((_, line) => element(line)).join(", ")})`;
     const plain = `${side}Next_${i} = ${value};`;
@@ -181,7 +180,7 @@ function strips(side: "left" | "right", { product, tile }: Geometry) {
     return `if (depth + ${side}Depth_${i} < ${k}u) { ${plain} } else { ${side}Next_${i} = vec4<f32>(); }`;
   };
   const load = each((i) => partly(i, read(i)));
-  const step = single ? tile.depth / unit : tile.depth * length / unit;
+  const step = operand.alongDepth ? tile.depth / unit : tile.depth * length / unit;
   const advance = each((i) => eachPlace((line) => `${side}At_${i}_${line} += ${step}u;`));
   const next = (i: number) => half ? `vec4<f16>(${side}Next_${i})` : `${side}Next_${i}`;
   const share = each((i) => partly(i, `${side}Strip[${side}Depth_${i}][${side}Line_${i}] = ${next(i)};`));
