@@ -36,7 +36,7 @@ export { type ModelConfig, type Preset, presets, type Size } from "./model/confi
 export { type Config, type ConfigOverrides, makeConfig, type TrainingConfig } from "./train/config.ts";
 export { train, type TrainOptions, type TrainReport } from "./train/loop.ts";
 export type { StepReport } from "./train/step.ts";
-export { type KnownTask, loadWeights, saveWeights, type Weights } from "./train/checkpoint.ts";
+export { type KnownTask, loadWeights, saveWeights, type Untrained, type Weights } from "./train/checkpoint.ts";
 export type { View } from "./train/guess.ts";
 export type { AdaptProgress, Prior } from "./train/adapt.ts";
 export { type App, createApp } from "./serve/app.ts";

@@ -24,6 +24,8 @@ import {
   budgetOptions,
   DEFAULT_WEIGHTS,
   loadSolver,
+  ORIGIN_OPTIONS,
+  originHelp,
   SOLVE_OPTIONS,
   solveOptions,
 } from "./command_line.ts";
@@ -62,7 +64,7 @@ How
   --ranking HOW          invariants: an answer that departs from what all demonstrations have in common needs more votes; votes: votes
                          alone, as HRM does. Default: invariants
   --seed N               all randomness comes from it. Default: 0
-  --weights FILE         Default: ${DEFAULT_WEIGHTS}
+${originHelp(25)}
   --backend NAME         ${backendHelp(25)}
   --dollars-per-hour D   what an hour of this machine costs, to tell what the answers cost
 
@@ -85,8 +87,9 @@ export function main(args: string[]): Promise<number> {
 
 async function run(args: string[]): Promise<number> {
   const names = [
-    ...["data", "tasks", "limit", "out", "seconds-per-task", "steps-per-task", "weights", "backend"],
+    ...["data", "tasks", "limit", "out", "seconds-per-task", "steps-per-task", "backend"],
     ...["dollars-per-hour", "shard", "merge"],
+    ...ORIGIN_OPTIONS,
     ...SOLVE_OPTIONS,
   ];
   const given = parseArguments(args, names, ["partial"]);
@@ -106,10 +109,12 @@ async function run(args: string[]): Promise<number> {
   const options = evaluateOptions(given);
 
   const solver = await loadSolver(given, console.log);
-  const weights = await Deno.readFile(given.values.weights ?? DEFAULT_WEIGHTS);
+  const origin = "network" in solver.weights
+    ? await Deno.readFile(given.values.weights ?? DEFAULT_WEIGHTS)
+    : JSON.stringify(solver.weights.config);
   await openRun(out, {
     weights: solver.name,
-    weights_sha256: createHash("sha256").update(weights).digest("hex"),
+    weights_sha256: createHash("sha256").update(origin).digest("hex"),
     tasks: tasks.map(({ id }) => id),
     tasks_sha256: tasksDigest(tasks),
     options,

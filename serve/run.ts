@@ -12,9 +12,9 @@ import type { Solution, SolveOptions } from "./solver.ts";
 
 /** What decides a run's answers, and where its tasks are. */
 export interface Configuration {
-  /** The weights' name. */
+  /** The weights' name, or that of what learns from nothing. */
   weights: string;
-  /** Their content, sha256 in hexadecimal digits. */
+  /** Their content, or its configuration, sha256 in hexadecimal digits. */
   weights_sha256: string;
   /** Ids of the tasks, in order. */
   tasks: string[];

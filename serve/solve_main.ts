@@ -9,7 +9,15 @@ import { readTasks } from "../arc/read.ts";
 import { equalGrids } from "../arc/score.ts";
 import { type Grid, type Task, withoutAnswers } from "../arc/task.ts";
 import { onlyPositional, parseArguments, runCommand, stopSignal, UsageError } from "../train/command_line.ts";
-import { backendHelp, budgetOptions, loadSolver, SOLVE_OPTIONS, solveOptions } from "./command_line.ts";
+import {
+  backendHelp,
+  budgetOptions,
+  loadSolver,
+  ORIGIN_OPTIONS,
+  originHelp,
+  SOLVE_OPTIONS,
+  solveOptions,
+} from "./command_line.ts";
 import { defaults, type Solution, type SolveOptions, type Solver } from "./solver.ts";
 import { sideBySide } from "./terminal.ts";
 
@@ -25,7 +33,7 @@ Usage: deno task solve TASK.json [options]
   --ranking HOW      invariants: an answer that departs from what all demonstrations have in common needs more votes; votes: votes
                      alone, as HRM does. Default: invariants
   --seed N           all randomness comes from it. Default: 0
-  --weights FILE     Default: weights/default.safetensors
+${originHelp(21)}
   --backend NAME     ${backendHelp(21)}
   --json             print what POST /solve replies
   --help             this text
@@ -38,7 +46,7 @@ export function main(args: string[]): Promise<number> {
 }
 
 async function run(args: string[]): Promise<void> {
-  const given = parseArguments(args, [...SOLVE_OPTIONS, "seconds", "steps", "weights", "backend"], ["json"]);
+  const given = parseArguments(args, [...SOLVE_OPTIONS, ...ORIGIN_OPTIONS, "seconds", "steps", "backend"], ["json"]);
   const options = { ...solveOptions(given), ...budgetOptions(given) };
   const file = onlyPositional(given, "task file");
   const tasks = await readTasks(file);

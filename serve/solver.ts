@@ -8,7 +8,7 @@ import type { Grid, UnansweredTask } from "../arc/task.ts";
 import { attempts, type Candidate, type Guess, vote } from "../arc/vote.ts";
 import { type AdaptProgress, priorOf } from "../train/adapt.ts";
 import { Ensemble } from "../train/ensemble.ts";
-import type { Weights } from "../train/checkpoint.ts";
+import type { Untrained, Weights } from "../train/checkpoint.ts";
 import type { ExplainedGuess } from "../train/guess.ts";
 import { guessKnown, recognise } from "../train/known.ts";
 
@@ -97,12 +97,12 @@ export const defaults = {
   seed: 0,
 } as const;
 
-/** Solves tasks one at a time with weights that it never changes. */
+/** Solves tasks one at a time with weights that it never changes, or learns each from nothing. */
 export class Solver implements TaskSolver {
   #queue: Promise<unknown> = Promise.resolve();
   readonly #ensemble: Ensemble;
-  /** What answers; on the current backend. */
-  readonly weights: Weights;
+  /** What answers, on the current backend; without a network every task is learned from nothing. */
+  readonly weights: Weights | Untrained;
   /** What replies call the weights. */
   readonly name: string;
   /** What replies call the backend. */
@@ -111,13 +111,13 @@ export class Solver implements TaskSolver {
   /**
    * A solver.
    *
-   * @param weights loaded on the current backend
+   * @param weights loaded on the current backend, or a configuration alone: every task is then learned from nothing
    * @param name what replies call the weights
    * @param backend what replies call the backend
    * @param cores adaptations at a time, as the backend's `threads`; on the processor all its cores if not given, elsewhere none besides
    */
   constructor(
-    weights: Weights,
+    weights: Weights | Untrained,
     name: string,
     backend: string,
     cores = backend === "cpu" ? navigator.hardwareConcurrency : 0,
@@ -137,6 +137,7 @@ export class Solver implements TaskSolver {
    * Solves a task after those asked for earlier.
    *
    * @throws {DOMException} an AbortError, when `call.signal` was aborted before the task's turn came
+   * @throws {Error} when it is never to adapt, and nothing was learned before
    */
   solve(task: UnansweredTask, options: SolveOptions = {}, call: SolveCall = {}): Promise<Solution> {
     const turn = this.#queue.then(() => this.#solve(task, options, call));
@@ -163,17 +164,18 @@ export class Solver implements TaskSolver {
     call: SolveCall & { signal: AbortSignal },
     started: number,
   ): Promise<Solution> {
-    const { weights } = this;
+    const weights = "network" in this.weights ? this.weights : undefined;
     const views = options.augmentations ?? defaults.augmentations;
     const seed = options.seed ?? defaults.seed;
     const wanted = options.adapt ?? defaults.adapt;
     const { maxSegments } = options;
     const trace = call.explain;
-    const recognised = recognise(task, weights.tasks);
+    const recognised = weights && recognise(task, weights.tasks);
     let guesses: ExplainedGuess[][] = task.test.map(() => []);
     let [adaptSeconds, steps, looks] = [0, 0, 0];
     let curve: AdaptProgress[] = [];
     if (wanted === "never" || (wanted === "auto" && recognised)) {
+      if (!weights) throw new Error("Cannot answer without adapting: nothing was learned before");
       const late = () => call.signal.aborted;
       guesses = await guessKnown(weights, task, recognised, { views, seed, maxSegments, trace, late });
       looks = Math.max(...guesses.map((own) => own.length));

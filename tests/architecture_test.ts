@@ -17,7 +17,9 @@ const rooms: Record<string, Room> = {
     ours: [
       "arc",
       "model",
-      ...["adapt", "checkpoint", "command_line", "ensemble", "guess", "known"].map((name) => `train/${name}.ts`),
+      ...["adapt", "checkpoint", "command_line", "config", "ensemble", "guess", "known"].map((name) =>
+        `train/${name}.ts`
+      ),
     ],
   },
 };

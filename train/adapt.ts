@@ -11,7 +11,7 @@ import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
 import { copyNetwork, initialise, initialRow, type Network } from "../model/parameters.ts";
 import { breathe } from "./breathe.ts";
-import type { Weights } from "./checkpoint.ts";
+import type { Untrained, Weights } from "./checkpoint.ts";
 import { type Config, requireTokens, type TrainingConfig } from "./config.ts";
 import { canvasFor, type ExplainedGuess, guess, someViews, toldViews, type View } from "./guess.ts";
 import { meanRow, PuzzleTable } from "./puzzle_table.ts";
@@ -37,8 +37,10 @@ export interface Prior {
   config: Config;
 }
 
-/** What adaptations begin from with weights that were trained. */
-export function priorOf({ network, table, config }: Pick<Weights, "network" | "table" | "config">): Prior {
+/** What adaptations begin from with weights that were trained, or with nothing but a configuration. */
+export function priorOf(weights: Pick<Weights, "network" | "table" | "config"> | Untrained): Prior {
+  if (!("network" in weights)) return weights;
+  const { network, table, config } = weights;
   return { config, network, table, row: meanRow(table, config.model) };
 }
 

@@ -50,6 +50,9 @@ export interface Weights {
   side: number;
 }
 
+/** What is there before anything was learned. */
+export type Untrained = Pick<Weights, "config">;
+
 /** Where a run stands besides its {@link TrainingState}. */
 export interface RunState {
   /** Names, content keys and numbers of rows of the tasks trained on; another set cannot be gone on with. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import type { ConfigOverrides } from "./config.ts";
 
 /** A mistake in the arguments: exit code 2. */
 export class UsageError extends Error {
@@ -99,6 +100,22 @@ export function namedTasks<Item extends { id: string }>(items: readonly Item[], 
   const unknown = wanted?.find((id) => !items.some((item) => item.id === id));
   if (unknown !== undefined) throw new UsageError(`--tasks: there is no task ${unknown} in what was read`);
   return items.filter(({ id }) => !wanted || wanted.includes(id));
+}
+
+/**
+ * Reads the file of --config.
+ *
+ * @throws {Error} when it cannot be read, or holds no JSON object
+ */
+export async function readOverrides(file: string | undefined): Promise<ConfigOverrides> {
+  if (!file) return {};
+  try {
+    const overrides = JSON.parse(await Deno.readTextFile(file));
+    if (typeof overrides === "object" && overrides !== null) return overrides;
+    throw new Error("it holds no JSON object");
+  } catch (error) {
+    throw new Error(`Cannot read --config ${file}: ${(error as Error).message}`);
+  }
 }
 
 /**

@@ -6,12 +6,20 @@
 import type { Tally } from "../arc/score.ts";
 import { describe, trainingTasks } from "../arc/dataset.ts";
 import { type BackendName, type Precision, startBackend } from "../model/backend.ts";
-import { choiceOption, numberOption, parseArguments, runCommand, stopSignal, UsageError } from "./command_line.ts";
+import {
+  choiceOption,
+  numberOption,
+  parseArguments,
+  readOverrides,
+  runCommand,
+  stopSignal,
+  UsageError,
+} from "./command_line.ts";
 import { makeConfig } from "./config.ts";
 import { Display } from "./display.ts";
 import { type Finding, findings, type Outcome, planTrials, study, type Trial } from "./findings.ts";
 import { countParts } from "./micro_batches.ts";
-import { readOverrides, readSets, sideFor } from "./sets.ts";
+import { readSets, sideFor } from "./sets.ts";
 
 const NAMES = Object.keys(findings) as Finding[];
 

@@ -18,6 +18,7 @@ import {
   choiceOption,
   numberOption,
   parseArguments,
+  readOverrides,
   runCommand,
   stopSignal,
   UsageError,
@@ -27,7 +28,7 @@ import { Display } from "./display.ts";
 import { answerHeldOut, scoreLines, VIEWS } from "./held_out.ts";
 import { train } from "./loop.ts";
 import { countParts, partSize } from "./micro_batches.ts";
-import { readOverrides, readSets, sideFor } from "./sets.ts";
+import { readSets, sideFor } from "./sets.ts";
 
 /** Demonstrations of a drawn task: so many that what its pairs have in common is the rule. */
 const RULE_PAIRS = 48;

@@ -1,5 +1,5 @@
 /**
- * What the arguments of training commands name: tasks and overrides of a recipe. Knows no network and no terminal.
+ * What the arguments of training commands name: tasks and their canvas. Knows no network and no terminal.
  *
  * @module
  */
@@ -8,7 +8,6 @@ import { readTasks, samplesFolder } from "../arc/read.ts";
 import type { Task } from "../arc/task.ts";
 import type { Canvas } from "../arc/tokens.ts";
 import { type Arguments, namedTasks, numberOption, UsageError } from "./command_line.ts";
-import type { ConfigOverrides } from "./config.ts";
 import { heldOut } from "./held_out.ts";
 
 /** Tasks to train on. */
@@ -57,20 +56,4 @@ export function sideFor(
   throw new UsageError(
     `model.tokens is ${tokens}, must be the square of a side of at least ${side}, which these tasks need`,
   );
-}
-
-/**
- * Reads the file of --config.
- *
- * @throws {Error} when it cannot be read, or holds no JSON object
- */
-export async function readOverrides(file: string | undefined): Promise<ConfigOverrides> {
-  if (!file) return {};
-  try {
-    const overrides = JSON.parse(await Deno.readTextFile(file));
-    if (typeof overrides === "object" && overrides !== null) return overrides;
-    throw new Error("it holds no JSON object");
-  } catch (error) {
-    throw new Error(`Cannot read --config ${file}: ${(error as Error).message}`);
-  }
 }

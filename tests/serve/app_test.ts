@@ -255,8 +255,9 @@ Deno.test("listen() ends with its signal, whatever is in work", async () => {
 });
 
 Deno.test("POST /solve adapts a real network, repeatably, and leaves the served weights as they were", async () => {
-  const solver = await tinySolver();
-  const { network, table } = solver.weights;
+  const weights = await tinyWeights();
+  const { network, table } = weights;
+  const solver = new Solver(weights, "tiny.safetensors", "cpu", 1);
   const bits = async () => {
     const tensors = { ...network.parameters, ...network.buffers };
     const entries = await Promise.all(

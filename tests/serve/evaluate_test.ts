@@ -326,6 +326,23 @@ Deno.test("deno task evaluate solves what it can, names the task that failed and
     equal((await run(main, ...args, "--partial")).code, 2);
   }));
 
+Deno.test("deno task evaluate --preset learns from nothing and goes on with the same configuration only", () =>
+  inFolder(async (root) => {
+    const config = join(root, "config.json");
+    const ask = async (learningRate: number) => {
+      await Deno.writeTextFile(config, JSON.stringify({ adaptation: { learningRate } }));
+      const what = ["--data", samplesFolder(), "--limit", "1", "--out", join(root, "run")];
+      return await run(main, ...what, "--steps-per-task", "1", "--preset", "loop", "--config", config);
+    };
+    equal((await ask(0.001)).code, 0);
+    match((await ask(0.001)).printed, /1 tasks, 1 solved before/);
+    const other = await ask(0.002);
+    match(other.printed, /Cannot go on with .*: weights_sha256 was \w+ and is \w+; give the same options/);
+    equal(other.code, 1);
+    const { configuration } = JSON.parse(await Deno.readTextFile(join(root, "run", "results.json")));
+    equal(configuration.weights, "loop, from nothing");
+  }));
+
 Deno.test("writeResult() and hasResult() keep ids apart that look like paths", () =>
   inFolder(async (folder) => {
     const solution = await new FakeSolver().solve(questions[3]);

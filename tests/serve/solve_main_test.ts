@@ -58,6 +58,39 @@ Deno.test("solve --json prints the reply; with steps the seed decides it", async
   );
 });
 
+Deno.test("solve --preset learns from nothing, with a recipe that --config changes", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/config.json`;
+  const ask = async (overrides: unknown, ...args: string[]) => {
+    await Deno.writeTextFile(file, JSON.stringify(overrides));
+    const { code, printed } = await run(main, known, "--steps", "3", "--config", file, ...args, "--json");
+    return { code, printed, solution: code ? undefined : JSON.parse(printed.slice(printed.indexOf("{"))) as Solution };
+  };
+  try {
+    const { solution } = await ask({ model: { width: 32, puzzleWidth: 27 * 32 } }, "--preset", "loop");
+    assert.deepEqual(
+      [solution!.solver.weights, solution!.solver.known, solution!.solver.adaptation_steps, solution!.solver.segments],
+      ["loop, from nothing", false, 6, 4],
+    );
+    const deeper = await ask({ model: { maxSegments: 5 }, adaptation: { learningRate: 0 } }, "--preset", "loop");
+    assert.equal(deeper.solution!.solver.segments, 5);
+    const refused = async (pattern: RegExp, exit: number, overrides: unknown, ...args: string[]) => {
+      const { code, printed } = await ask(overrides, ...args);
+      assert.match(printed, pattern);
+      assert.equal(code, exit);
+    };
+    await refused(/--config needs --preset/, 2, {});
+    await refused(/--weights and --preset exclude/, 2, {}, "--preset", "loop", "--weights", "x");
+    await refused(/nothing was learned before/, 2, {}, "--preset", "loop", "--adapt", "never");
+    await refused(/--preset must be one of arc, mini, trm, transformer, loop, not big/, 2, {}, "--preset", "big");
+    const idle = { seed: 1, training: {}, model: { tokens: 900 } };
+    await refused(/seed, training, model\.tokens would play no part/, 2, idle, "--preset", "loop");
+    await refused(/adaptation\.learningRate: /, 1, { adaptation: { learningRate: -1 } }, "--preset", "loop");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("solve says what is wrong with its arguments, and with its file", async () => {
   const folder = await run(main, sample(""));
   assert.equal(folder.code, 2);

@@ -1,8 +1,11 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { withoutAnswers } from "../../arc/task.ts";
+import { startBackend } from "../../model/backend.ts";
 import { solveOptions } from "../../serve/command_line.ts";
-import { rank, type Solution } from "../../serve/solver.ts";
+import { rank, type Solution, Solver } from "../../serve/solver.ts";
+import { adapt } from "../../train/adapt.ts";
 import { parseArguments } from "../../train/command_line.ts";
+import { makeConfig } from "../../train/config.ts";
 import { mirrorTask, tinySolver } from "./support.ts";
 
 Deno.test("rank() asks each test input's answers what its own input and all demonstrations say, or counts votes", () => {
@@ -43,6 +46,28 @@ Deno.test("Solver ends a task after so many seconds at most, whatever was asked"
   });
   ok(adaptation_steps < 2 * asked.steps, String(adaptation_steps));
   for (const { candidates } of answers) ok(candidates.length > 0);
+  await solver.close();
+});
+
+Deno.test("Solver without weights learns each task from nothing, each member with first values of its own", async () => {
+  await startBackend("cpu", 1);
+  const config = makeConfig("loop", 30);
+  const solver = new Solver({ config }, "nothing", "cpu", 0);
+  const task = withoutAnswers(mirrorTask);
+  const { solver: how, answers } = await solver.solve(task, {
+    steps: 2,
+    members: 2,
+    augmentations: 3,
+    seed: 5,
+    ranking: "votes",
+  });
+  deepEqual([how.known, how.adaptation_steps, how.weights], [false, 4, "nothing"]);
+  const members = [5, 6].map((seed) => adapt(task, { config }, { budget: { steps: 2 }, views: 3, seed }));
+  const found = await Promise.all(members);
+  const pooled = task.test.map((_, test) => found.flatMap(({ guesses }) => guesses[test]));
+  deepEqual(answers.map(({ candidates }) => candidates), rank(task, pooled, "votes"));
+  ok(found[0].curve[0].loss !== found[1].curve[0].loss);
+  await rejects(solver.solve(task, { adapt: "never" }), /^Error: Cannot answer without adapting: nothing was learned/);
   await solver.close();
 });
 
