@@ -73,7 +73,7 @@ export function originHelp(column: number): string {
     option("--weights FILE", `Default: ${DEFAULT_WEIGHTS}`),
     option(
       "--preset NAME",
-      `instead of weights: learn every task from nothing, with a network of its own canvas, to compare networks and recipes:`,
+      "instead of weights: learn every task from nothing with this network, to compare networks and recipes:",
       Object.keys(presets).join(", "),
     ),
     option(

@@ -5,7 +5,7 @@ import { initialise } from "../../model/parameters.ts";
 import { type App, createApp, MAX_BODY } from "../../serve/app.ts";
 import { MAX_PAIRS, MOST_SECONDS } from "../../serve/options.ts";
 import { Solver } from "../../serve/solver.ts";
-import { FakeSolver, mirrorTask, onPort, tinySolver, tinyWeights } from "./support.ts";
+import { FakeSolver, mirrorTask, onPort, tinyWeights } from "./support.ts";
 
 const json = { "content-type": "application/json" };
 

@@ -49,7 +49,7 @@ Deno.test("Solver ends a task after so many seconds at most, whatever was asked"
   await solver.close();
 });
 
-Deno.test("Solver without weights learns each task from nothing, each member with first values of its own", async () => {
+Deno.test("Solver without weights learns each task from nothing, its members as adapt() does from a configuration", async () => {
   await startBackend("cpu", 1);
   const config = makeConfig("loop", 30);
   const solver = new Solver({ config }, "nothing", "cpu", 0);
@@ -66,7 +66,6 @@ Deno.test("Solver without weights learns each task from nothing, each member wit
   const found = await Promise.all(members);
   const pooled = task.test.map((_, test) => found.flatMap(({ guesses }) => guesses[test]));
   deepEqual(answers.map(({ candidates }) => candidates), rank(task, pooled, "votes"));
-  ok(found[0].curve[0].loss !== found[1].curve[0].loss);
   await rejects(solver.solve(task, { adapt: "never" }), /^Error: Cannot answer without adapting: nothing was learned/);
   await solver.close();
 });
